@@ -1,0 +1,1 @@
+//! FrostGuard edge.
