@@ -1,1 +1,25 @@
-//! FrostGuard shared.
+//! FrostGuard's shared core: the words that hub and cloud both speak, and every decision about food and medicine.
+//!
+//! Owns: the vocabulary (ids, quantities, times, points, readings), the exact bytes that are hashed
+//! and stored (reading, event, link, seal), the rule axis, and the rule engine.
+//! Takes values; gives values. It must never read a clock, draw randomness, do I/O, or log: whoever
+//! calls it passes the time and the ids in, so hub, cloud and replay fold the same record to the same result.
+//!
+//! Read it in the order in which a temperature travels:
+//! [`quantity`] and [`ids`] name things, [`point`] says what a sensor channel measures, [`time`] and [`axis`] say when,
+//! [`reading`] and [`event`] fix the bytes, [`chain`] makes them tamper-evident, [`rules`] decides.
+//!
+//! Invariants that hold throughout:
+//! - Temperatures are integers of 0.01 °C. There is no float in a reading, rule or hash.
+//! - Rules run on [`time::RuleMs`] alone, the one axis that never goes back.
+//! - A published form is never edited: a changed form is a new version with new golden bytes.
+
+pub mod axis;
+pub mod chain;
+pub mod event;
+pub mod ids;
+pub mod point;
+pub mod quantity;
+pub mod reading;
+pub mod rules;
+pub mod time;

@@ -1,0 +1,293 @@
+//! Effects: what the engine asks its caller to record and to perform, each with its reason.
+//!
+//! Owns the words of the outcome: conditions, episodes, regions, unit status, [`Why`]. Gives data, performs nothing.
+
+use super::config::{Provenance, Severity};
+use crate::ids::{PointId, UnitId};
+use crate::time::RuleMs;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use thiserror::Error;
+
+/// The alert types of the database.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AlertType {
+    /// A temperature out of its limits.
+    AlarmActive,
+    /// A unit of which nothing is heard.
+    MonitoringInterrupted,
+    /// A manual log that is overdue.
+    MissedManualEntry,
+    /// A battery that is low.
+    LowBattery,
+    /// A sensor that gives no believable value.
+    SensorFault,
+    /// A door that stands open.
+    DoorOpen,
+    /// A calibration that is due.
+    CalibrationDue,
+}
+
+/// A condition that an episode can be about: kind and side.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Condition {
+    /// Above the upper limit.
+    TooWarm,
+    /// Below the lower limit.
+    TooCold,
+    /// Nothing heard.
+    Silent,
+    /// No believable value.
+    SensorFault,
+}
+
+impl Condition {
+    const ALL: [Self; 4] = [Self::TooWarm, Self::TooCold, Self::Silent, Self::SensorFault];
+
+    /// The alert type it raises.
+    pub const fn alert_type(self) -> AlertType {
+        match self {
+            Self::TooWarm | Self::TooCold => AlertType::AlarmActive,
+            Self::Silent => AlertType::MonitoringInterrupted,
+            Self::SensorFault => AlertType::SensorFault,
+        }
+    }
+    /// The word in documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::TooWarm => "too_warm",
+            Self::TooCold => "too_cold",
+            Self::Silent => "silent",
+            Self::SensorFault => "sensor_fault",
+        }
+    }
+    /// Kind and side as they stand in an episode's key.
+    const fn key(self) -> &'static str {
+        match self {
+            Self::TooWarm => "temperature/warm",
+            Self::TooCold => "temperature/cold",
+            Self::Silent => "silence/-",
+            Self::SensorFault => "fault/-",
+        }
+    }
+}
+
+/// An episode's name: unit, point, kind, side, and the rule time of its first bad record.
+///
+/// In text `unit/point/kind/side/ms`. It is the same wherever the same records are folded.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EpisodeKey {
+    /// The unit.
+    pub unit: UnitId,
+    /// The point.
+    pub point: PointId,
+    /// Kind and side.
+    pub condition: Condition,
+    /// Rule time of its first bad record.
+    pub since: RuleMs,
+}
+
+/// A text that names no episode. Refuse what carried it.
+#[derive(Debug, Error, PartialEq, Eq)]
+#[error("\"{0}\" is no episode key of the form unit/point/kind/side/ms")]
+pub struct EpisodeKeyError(String);
+
+impl fmt::Display for EpisodeKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}/{}/{}/{}", self.unit, self.point, self.condition.key(), self.since.0)
+    }
+}
+
+impl FromStr for EpisodeKey {
+    type Err = EpisodeKeyError;
+    fn from_str(text: &str) -> Result<Self, EpisodeKeyError> {
+        let refused = || EpisodeKeyError(text.chars().take(128).collect());
+        let parts: Vec<&str> = text.splitn(6, '/').collect();
+        let [unit, point, kind, side, since] = parts[..] else { return Err(refused()) };
+        let key = format!("{kind}/{side}");
+        let condition =
+            Condition::ALL.into_iter().find(|condition| condition.key() == key).ok_or_else(refused)?;
+        Ok(Self {
+            unit: unit.parse().map_err(|_| refused())?,
+            point: point.parse().map_err(|_| refused())?,
+            condition,
+            since: RuleMs(since.parse().map_err(|_| refused())?),
+        })
+    }
+}
+
+impl TryFrom<String> for EpisodeKey {
+    type Error = EpisodeKeyError;
+    fn try_from(text: String) -> Result<Self, EpisodeKeyError> {
+        text.parse()
+    }
+}
+
+impl From<EpisodeKey> for String {
+    fn from(key: EpisodeKey) -> Self {
+        key.to_string()
+    }
+}
+
+/// The independent regions of a unit's state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Region {
+    /// Temperature, of one point and side.
+    Thermal,
+    /// Whether a point is heard.
+    Data,
+    /// Whether a point's values are to be believed.
+    Instrument,
+}
+
+/// The one status of a unit, projected from its regions.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UnitStatus {
+    /// All is well.
+    Ok,
+    /// Out of range, not yet confirmed.
+    Excursion,
+    /// Out of range, confirmed.
+    AlarmActive,
+    /// Nothing believable is heard of any of its points.
+    MonitoringInterrupted,
+    /// A manual log is overdue.
+    ManualRequired,
+    /// Back in range, or heard again, not yet for long enough.
+    Restoring,
+    /// A point has missed its check-in.
+    Offline,
+}
+
+impl UnitStatus {
+    /// The word in documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Ok => "ok",
+            Self::Excursion => "excursion",
+            Self::AlarmActive => "alarm_active",
+            Self::MonitoringInterrupted => "monitoring_interrupted",
+            Self::ManualRequired => "manual_required",
+            Self::Restoring => "restoring",
+            Self::Offline => "offline",
+        }
+    }
+}
+
+/// The rule field that decided.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Basis {
+    /// The field's name, as in a rule.
+    pub field: String,
+    /// Its value: 0.01 °C, milliseconds, or a count.
+    pub value: i64,
+    /// Where it was set.
+    pub provenance: Provenance,
+}
+
+/// Why something happened: a sentence for people, the deciding field, and the figures that went in.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Why {
+    /// The sentence.
+    pub text: String,
+    /// The field that decided, if a field did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub basis: Option<Basis>,
+    /// Figures by name; the unit is the last word of the name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, i64>,
+}
+
+impl Why {
+    /// A reason that is a sentence only.
+    pub fn because(text: impl Into<String>) -> Self {
+        Self { text: text.into(), basis: None, figures: BTreeMap::new() }
+    }
+    /// Adds the field that decided.
+    #[must_use]
+    pub fn by(mut self, field: &str, value: i64, provenance: Provenance) -> Self {
+        self.basis = Some(Basis { field: field.into(), value, provenance });
+        self
+    }
+    /// Adds a figure.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: i64) -> Self {
+        self.figures.insert(name.into(), value);
+        self
+    }
+}
+
+/// A region changed its state.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Transition {
+    /// When, on the rule axis.
+    pub at: RuleMs,
+    /// The unit.
+    pub unit: UnitId,
+    /// The point.
+    pub point: PointId,
+    /// The region.
+    pub region: Region,
+    /// Its state before.
+    pub from: &'static str,
+    /// Its state after.
+    pub to: &'static str,
+    /// The unit's status after.
+    pub status: UnitStatus,
+    /// Why.
+    pub why: Why,
+}
+
+/// What happened to an alert.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AlertChange {
+    /// Its episode was confirmed.
+    Raised {
+        /// How urgent.
+        severity: Severity,
+        /// Why.
+        why: Why,
+    },
+    /// Its condition ended.
+    Cleared {
+        /// Why.
+        why: Why,
+    },
+    /// Its condition came back.
+    Relapsed {
+        /// Why.
+        why: Why,
+    },
+    /// Its acknowledgement expired while the condition was active.
+    AckExpired,
+}
+
+/// What the caller has to do: record it first, then perform it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Effect {
+    /// Record a transition.
+    Transition(Transition),
+    /// Record what happened to an alert, then let the annunciators know.
+    Alert {
+        /// When, on the rule axis.
+        at: RuleMs,
+        /// The episode.
+        episode: EpisodeKey,
+        /// What happened.
+        change: AlertChange,
+    },
+    /// A record belongs earlier than what is folded: fetch a snapshot from before it, and what follows, and refold.
+    NeedHistory {
+        /// The unit.
+        unit: UnitId,
+        /// From when.
+        from: RuleMs,
+    },
+}

@@ -1,0 +1,72 @@
+//! The rule engine: the only way in which a rule ever runs, on the hub, in the cloud, and in a replay.
+//!
+//! Owns the fold: [`step`] takes a state and one record and gives the next state and the effects;
+//! [`refold`] folds many from a snapshot, in the one fold order. Pure: no clock, no randomness, no I/O. Whoever
+//! calls it persists the effects first and performs them then.
+//!
+//! - A deadline fires at its own rule time, after every record of that instant, whichever tick or record finds it:
+//!   results do not depend on how often one ticks.
+//! - Only believable values clear anything. Silence, doubt, downtime, a wrong clock or a rule change never
+//!   improves a status by itself.
+//! - A record that belongs before what is folded is not folded: the caller is asked for the history.
+
+mod alert;
+mod config;
+mod effect;
+mod listening;
+mod record;
+mod state;
+mod thermal;
+
+pub use alert::{Acknowledgement, Alert, QUIET_LENGTH, QUIET_TIMES, Quiet, Sounding, acknowledgement_length};
+pub use config::*;
+pub use effect::*;
+pub use listening::{Data, Heard, Instrument};
+pub use record::{Input, Record};
+pub use state::{PointState, State};
+pub use thermal::Thermal;
+
+use crate::time::RuleMs;
+use state::Fold;
+
+/// Folds one record. The caller records the effects before it performs them.
+pub fn step(state: State, record: &Record) -> (State, Vec<Effect>) {
+    let mut fold = Fold::new(state);
+    fold.take(record);
+    fold.finish()
+}
+
+/// Folds records on top of a snapshot, in fold order whatever order they are given in. Of two values for one point
+/// and rule time the worse is kept: the larger distance outside the limits; if equal, the larger bytes.
+pub fn refold(snapshot: State, mut records: Vec<Record>) -> (State, Vec<Effect>) {
+    records.sort_by(Record::order);
+    let mut fold = Fold::new(snapshot);
+    let mut records = records.into_iter().peekable();
+    while let Some(mut record) = records.next() {
+        while let Some(next) = records.next_if(|next| same_instant(&record, next)) {
+            if !fold.is_worse(&record, &next) {
+                record = next;
+            }
+        }
+        fold.take(&record);
+    }
+    fold.finish()
+}
+
+fn same_instant(one: &Record, other: &Record) -> bool {
+    match (&one.input, &other.input) {
+        (Input::Reading { point, .. }, Input::Reading { point: same, .. }) => {
+            one.at == other.at && point == same
+        }
+        _ => false,
+    }
+}
+
+/// When the next deadline is due, if any: a tick later than this finds it.
+pub fn next_deadline(state: &State) -> Option<RuleMs> {
+    state.next_due().map(|(at, _)| at)
+}
+
+#[cfg(test)]
+#[path = "rules_tests.rs"]
+mod tests;

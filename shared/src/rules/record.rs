@@ -1,0 +1,178 @@
+//! Records as the engine folds them, and the one order in which they are folded.
+//!
+//! Owns what of a reading or an event concerns the rules, and the fold order: by rule time, then by rank of the kind,
+//! then by content; never by arrival. Gives `None` for events that no rule looks at.
+
+use super::config::SiteRules;
+use super::effect::EpisodeKey;
+use crate::event::{Event, Fact};
+use crate::ids::PointId;
+use crate::point::Assignment;
+use crate::quantity::CentiCelsius;
+use crate::reading::{Door, Quality, Reading};
+use crate::time::RuleMs;
+
+/// One record, or a tick, at its place on the axis.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Record {
+    /// Its rule time.
+    pub at: RuleMs,
+    /// What it is.
+    pub input: Input,
+    /// Orders records of one rule time and rank.
+    tie: Tie,
+}
+
+/// What a record tells the rules.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Input {
+    /// A run of the process begins.
+    Started {
+        /// The last rule time before it, if there was any.
+        down_from: Option<RuleMs>,
+        /// True if the axis shows how long it was down.
+        known: bool,
+    },
+    /// The axis jumped; the record stands at its far end.
+    ClockCorrected {
+        /// The near end.
+        from: RuleMs,
+    },
+    /// Rules took effect.
+    RulesApplied(Box<SiteRules>),
+    /// A point was assigned.
+    Assigned(Assignment),
+    /// A door moved.
+    Door {
+        /// The door's point.
+        point: PointId,
+        /// Its state now.
+        door: Door,
+    },
+    /// A reading.
+    Reading {
+        /// Its point.
+        point: PointId,
+        /// Its value.
+        temperature: CentiCelsius,
+        /// Whether the value is to be believed.
+        quality: Quality,
+        /// True if it was measured when it arrived; only then it says that the point is alive.
+        live: bool,
+    },
+    /// A device is alive without a value.
+    Fault {
+        /// The point.
+        point: PointId,
+    },
+    /// A device gives values again; the readings that follow are what counts.
+    Recovered {
+        /// The point.
+        point: PointId,
+    },
+    /// Someone asked for quiet.
+    Quieted {
+        /// The episode.
+        episode: EpisodeKey,
+        /// Until when.
+        until: RuleMs,
+    },
+    /// A person acknowledged.
+    Acknowledged {
+        /// The episode.
+        episode: EpisodeKey,
+        /// Until when.
+        until: RuleMs,
+    },
+    /// Time passed. Not a record: a deadline fires at its own rule time, whichever tick or record finds it.
+    Tick,
+}
+
+/// Orders records of one rule time and rank by what they say, so that arrival does not matter.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Tie {
+    Nothing,
+    Reading { point: PointId, bytes: Vec<u8> },
+    Event { epoch: crate::ids::EpochId, seq: u64 },
+}
+
+impl Record {
+    /// Time passed until `at`.
+    pub fn tick(at: RuleMs) -> Self {
+        Self { at, input: Input::Tick, tie: Tie::Nothing }
+    }
+
+    /// Rules that take effect at `at`; the event names only their hash, the caller has the rules.
+    pub fn rules(at: RuleMs, rules: SiteRules) -> Self {
+        Self { at, input: Input::RulesApplied(Box::new(rules)), tie: Tie::Nothing }
+    }
+
+    /// A recorded reading.
+    pub fn of_reading(reading: &Reading) -> Self {
+        let bytes = reading.to_bytes();
+        let order = [&bytes[2..4], &bytes[64..76]].concat();
+        Self {
+            at: reading.rule,
+            input: Input::Reading {
+                point: reading.point,
+                temperature: reading.temperature,
+                quality: reading.quality,
+                live: reading.age_ms == 0,
+            },
+            tie: Tie::Reading { point: reading.point, bytes: order },
+        }
+    }
+
+    /// What a recorded event tells the rules, if anything. Applied rules are not in their event: see [`Record::rules`].
+    pub fn of_event(event: &Event) -> Option<Self> {
+        let envelope = &event.envelope;
+        let subject = &envelope.subject;
+        let input = match event.fact()? {
+            Fact::HubStarted { down_from, down_known, .. } => {
+                Input::Started { down_from: *down_from, known: *down_known }
+            }
+            Fact::ClockCorrected { from_ms, .. } => Input::ClockCorrected { from: *from_ms },
+            Fact::DeviceAssigned { role, .. } => Input::Assigned(Assignment {
+                point: subject.point?,
+                unit: subject.unit?,
+                role: *role,
+                from: envelope.rule_ms,
+            }),
+            Fact::DoorChanged { door } => Input::Door { point: subject.point?, door: *door },
+            Fact::DeviceFault { .. } => Input::Fault { point: subject.point? },
+            Fact::DeviceRecovered => Input::Recovered { point: subject.point? },
+            Fact::AlertQuieted { episode, until_ms } => {
+                Input::Quieted { episode: *episode, until: *until_ms }
+            }
+            Fact::AlertAcknowledged { episode, until_ms } => {
+                Input::Acknowledged { episode: *episode, until: *until_ms }
+            }
+            _ => return None,
+        };
+        Some(Self {
+            at: envelope.rule_ms,
+            input,
+            tie: Tie::Event { epoch: envelope.epoch, seq: envelope.seq },
+        })
+    }
+
+    fn rank(&self) -> u8 {
+        match self.input {
+            Input::Started { .. } => 0,
+            Input::ClockCorrected { .. } => 1,
+            Input::RulesApplied(_) => 2,
+            Input::Assigned(_) => 3,
+            Input::Door { .. } => 4,
+            Input::Reading { .. } => 5,
+            Input::Fault { .. } | Input::Recovered { .. } => 6,
+            Input::Quieted { .. } => 7,
+            Input::Acknowledged { .. } => 8,
+            Input::Tick => 9,
+        }
+    }
+
+    /// The fold order.
+    pub(super) fn order(&self, other: &Self) -> std::cmp::Ordering {
+        (self.at, self.rank(), &self.tie).cmp(&(other.at, other.rank(), &other.tie))
+    }
+}
