@@ -136,11 +136,16 @@ impl Axis {
     pub fn now(&self, sample: ClockSample) -> RuleMs {
         RuleMs((self.anchor_ms + sample.boottime.0 as i64).max(self.last.0))
     }
+    /// The stamp that the next live record would get.
+    pub fn peek(&self, sample: ClockSample) -> Stamp {
+        let rule = RuleMs((self.anchor_ms + sample.boottime.0 as i64).max(self.last.0 + 1));
+        Stamp { at: sample.wall, boot: self.boot, boottime: sample.boottime, rule, trust: sample.trust }
+    }
     /// The stamp of a live record: at least one millisecond after the last one given.
     pub fn stamp(&mut self, sample: ClockSample) -> Stamp {
-        let rule = RuleMs((self.anchor_ms + sample.boottime.0 as i64).max(self.last.0 + 1));
-        self.last = rule;
-        Stamp { at: sample.wall, boot: self.boot, boottime: sample.boottime, rule, trust: sample.trust }
+        let stamp = self.peek(sample);
+        self.last = stamp.rule;
+        stamp
     }
 
     /// The correction that this sample calls for: trust gained, or a trusted wall that departs by more than 2 s.

@@ -14,6 +14,7 @@
 //! - Rules run on [`time::RuleMs`] alone, the one axis that never goes back.
 //! - A published form is never edited: a changed form is a new version with new golden bytes.
 
+pub mod alarm;
 pub mod axis;
 pub mod chain;
 pub mod event;

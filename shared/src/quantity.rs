@@ -159,6 +159,9 @@ impl fmt::Debug for CentiCelsius {
 pub struct CentiDegrees(i32);
 
 impl CentiDegrees {
+    /// 0.50 °C.
+    pub const HALF_A_DEGREE: Self = Self(50);
+
     /// A difference of so many hundredths of a degree.
     ///
     /// # Errors

@@ -5,11 +5,12 @@
 //! `_centi_c`. A type of this list whose data this version does not write yet reads as unknown, and is kept.
 
 use super::EventError;
+use crate::alarm::{AlertType, Condition, Severity};
 use crate::chain::Hash;
 use crate::ids::EpochId;
 use crate::point::{Channel, Role};
 use crate::reading::Door;
-use crate::rules::{AlertType, Condition, EpisodeKey, Region, Severity, UnitStatus, Why};
+use crate::rules::{EpisodeKey, Region, UnitStatus, Why};
 use crate::time::RuleMs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};

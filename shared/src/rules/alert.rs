@@ -3,7 +3,7 @@
 //! Owns what may sound now. An acknowledgement expires and a quiet ends by themselves; neither ever touches the
 //! condition, and the passing of time never clears one.
 
-use super::config::Severity;
+use crate::alarm::{Severity, Sounding};
 use crate::time::{DurationMs, RuleMs};
 use serde::{Deserialize, Serialize};
 
@@ -54,32 +54,6 @@ pub struct Alert {
     pub acknowledgement: Acknowledgement,
     /// Whether its beep is held back.
     pub quiet: Quiet,
-}
-
-/// What an annunciator should show of an alert.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Sounding {
-    /// Make noise.
-    Sounding,
-    /// Show it, no noise for a while.
-    Quiet,
-    /// Show it, someone is on it.
-    Acknowledged,
-    /// The condition ended; nobody has acknowledged it yet.
-    Cleared,
-}
-
-impl Sounding {
-    /// The word in documents.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Sounding => "sounding",
-            Self::Quiet => "quiet",
-            Self::Acknowledged => "acknowledged",
-            Self::Cleared => "cleared",
-        }
-    }
 }
 
 impl Alert {

@@ -3,6 +3,7 @@
 //! Owns the types of a unit's rules and their ranges. Inheritance is resolved before; here a field has one value.
 //! Missing limits are a state that shows, never silence.
 
+use crate::alarm::Severity;
 use crate::ids::{PointId, UnitId};
 use crate::quantity::{CentiCelsius, CentiDegrees};
 use crate::time::DurationMs;
@@ -88,29 +89,6 @@ impl<T> Field<T> {
     /// A system default.
     pub const fn system(value: T) -> Self {
         Self { value, provenance: Provenance::System }
-    }
-}
-
-/// How urgent an alert is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Severity {
-    /// To be known.
-    Info,
-    /// To be looked at.
-    Warning,
-    /// To be acted on now.
-    Critical,
-}
-
-impl Severity {
-    /// The word in documents.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Info => "info",
-            Self::Warning => "warning",
-            Self::Critical => "critical",
-        }
     }
 }
 
@@ -260,5 +238,14 @@ impl ThermalRule {
         let above = self.max.map(|max| Self::outside(Limit::Above(max.value), value));
         let below = self.min.map(|min| Self::outside(Limit::Below(min.value), value));
         above.into_iter().chain(below).max().unwrap_or(0)
+    }
+}
+
+impl ThermalRule {
+    /// On which side of each limit a value lies: above the upper, below the lower.
+    pub fn sides(&self, value: CentiCelsius) -> (bool, bool) {
+        let above = self.max.is_some_and(|max| self.violates(Limit::Above(max.value), value));
+        let below = self.min.is_some_and(|min| self.violates(Limit::Below(min.value), value));
+        (above, below)
     }
 }

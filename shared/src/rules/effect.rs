@@ -2,7 +2,8 @@
 //!
 //! Owns the words of the outcome: conditions, episodes, regions, unit status, [`Why`]. Gives data, performs nothing.
 
-use super::config::{Provenance, Severity};
+use super::config::Provenance;
+use crate::alarm::{Condition, Severity};
 use crate::ids::{PointId, UnitId};
 use crate::time::RuleMs;
 use serde::{Deserialize, Serialize};
@@ -10,71 +11,6 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 use thiserror::Error;
-
-/// The alert types of the database.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AlertType {
-    /// A temperature out of its limits.
-    AlarmActive,
-    /// A unit of which nothing is heard.
-    MonitoringInterrupted,
-    /// A manual log that is overdue.
-    MissedManualEntry,
-    /// A battery that is low.
-    LowBattery,
-    /// A sensor that gives no believable value.
-    SensorFault,
-    /// A door that stands open.
-    DoorOpen,
-    /// A calibration that is due.
-    CalibrationDue,
-}
-
-/// A condition that an episode can be about: kind and side.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Condition {
-    /// Above the upper limit.
-    TooWarm,
-    /// Below the lower limit.
-    TooCold,
-    /// Nothing heard.
-    Silent,
-    /// No believable value.
-    SensorFault,
-}
-
-impl Condition {
-    const ALL: [Self; 4] = [Self::TooWarm, Self::TooCold, Self::Silent, Self::SensorFault];
-
-    /// The alert type it raises.
-    pub const fn alert_type(self) -> AlertType {
-        match self {
-            Self::TooWarm | Self::TooCold => AlertType::AlarmActive,
-            Self::Silent => AlertType::MonitoringInterrupted,
-            Self::SensorFault => AlertType::SensorFault,
-        }
-    }
-    /// The word in documents.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::TooWarm => "too_warm",
-            Self::TooCold => "too_cold",
-            Self::Silent => "silent",
-            Self::SensorFault => "sensor_fault",
-        }
-    }
-    /// Kind and side as they stand in an episode's key.
-    const fn key(self) -> &'static str {
-        match self {
-            Self::TooWarm => "temperature/warm",
-            Self::TooCold => "temperature/cold",
-            Self::Silent => "silence/-",
-            Self::SensorFault => "fault/-",
-        }
-    }
-}
 
 /// An episode's name: unit, point, kind, side, and the rule time of its first bad record.
 ///

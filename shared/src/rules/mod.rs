@@ -18,7 +18,8 @@ mod record;
 mod state;
 mod thermal;
 
-pub use alert::{Acknowledgement, Alert, QUIET_LENGTH, QUIET_TIMES, Quiet, Sounding, acknowledgement_length};
+pub use crate::alarm::{AlertType, Condition, Severity, Sounding};
+pub use alert::{Acknowledgement, Alert, QUIET_LENGTH, QUIET_TIMES, Quiet, acknowledgement_length};
 pub use config::*;
 pub use effect::*;
 pub use listening::{Data, Heard, Instrument};

@@ -3,12 +3,13 @@
 //! Owns how a record reaches the regions of its point, how deadlines fire, and what effects follow. Its serialised
 //! form is a snapshot that can always be made again from the record; it is no frozen form.
 
-use super::alert::{Acknowledgement, Alert, Sounding};
-use super::config::{Limit, Severity, SilenceRule, SiteRules, ThermalRule, UnitRules};
-use super::effect::{AlertChange, Condition, Effect, EpisodeKey, Region, Transition, UnitStatus, Why};
+use super::alert::{Acknowledgement, Alert};
+use super::config::{Limit, SilenceRule, SiteRules, ThermalRule, UnitRules};
+use super::effect::{AlertChange, Effect, EpisodeKey, Region, Transition, UnitStatus, Why};
 use super::listening::{Data, Heard, Instrument};
 use super::record::{Input, Record};
 use super::thermal::{Move, Thermal};
+use crate::alarm::{Condition, Severity, Sounding};
 use crate::ids::{PointId, UnitId};
 use crate::point::Assignment;
 use crate::quantity::CentiCelsius;

@@ -1,0 +1,190 @@
+//! The hub's page: units now, alarms, quiet, acknowledge; plain HTML, readable at two metres.
+//!
+//! Owns what a browser sees. Reading needs no login; quiet needs one touch; acknowledging needs a person's PIN. A
+//! request must name the hub by a known host, and a change must come from the hub's own page, so that no other site
+//! can act through a browser in the shop. It changes nothing itself: it asks the watch and shows the answer.
+
+mod guard;
+mod render;
+
+use crate::clock::Clock;
+use crate::config::PageConfig;
+use crate::hub::Input;
+use crate::pin::{self, Tries};
+use crate::site::Site;
+use crate::watch::{AlarmView, Refused, View};
+use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::http::{StatusCode, header};
+use axum::response::{Html, IntoResponse, Json, Redirect, Response};
+use axum::routing::{get, post};
+use axum::{Form, Router, middleware};
+use frostguard_shared::ids::AlertId;
+use guard::Guard;
+use serde::Deserialize;
+use std::net::SocketAddr;
+use std::sync::mpsc::SyncSender;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, oneshot, watch};
+
+/// A form of this page is far smaller.
+const BODY_MAX: usize = 4 * 1_024;
+/// PINs hashed at one time; each takes 9 MiB.
+const HASHES_AT_ONCE: usize = 1;
+
+/// What the page needs.
+#[derive(Clone)]
+pub struct Page {
+    views: watch::Receiver<Arc<View>>,
+    input: SyncSender<Input>,
+    site: Arc<Site>,
+    clock: Clock,
+    tries: Arc<Mutex<Tries>>,
+    hashing: Arc<Semaphore>,
+    guard: Arc<Guard>,
+}
+
+impl Page {
+    /// A page of this site at this address.
+    pub fn new(
+        views: watch::Receiver<Arc<View>>,
+        input: SyncSender<Input>,
+        site: Arc<Site>,
+        clock: Clock,
+        config: &PageConfig,
+        address: SocketAddr,
+    ) -> Self {
+        let guard = Arc::new(Guard::new(&config.hosts, address));
+        let (tries, hashing) = (Arc::default(), Arc::new(Semaphore::new(HASHES_AT_ONCE)));
+        Self { views, input, site, clock, tries, hashing, guard }
+    }
+
+    fn view(&self) -> Arc<View> {
+        Arc::clone(&self.views.borrow())
+    }
+
+    fn alarm(&self, id: &str) -> Option<AlarmView> {
+        let id: AlertId = id.parse().ok()?;
+        self.view().alarms.iter().find(|view| view.alarm.alert == id).cloned()
+    }
+}
+
+/// Serves the page until the hub ends.
+pub async fn serve(listener: TcpListener, page: Page) -> std::io::Result<()> {
+    let router = Router::new()
+        .route("/", get(overview))
+        .route("/hub.css", get(style))
+        .route("/status.json", get(status))
+        .route("/alarms/{alert}", get(alarm))
+        .route("/alarms/{alert}/quiet", post(quiet))
+        .route("/alarms/{alert}/acknowledge", post(acknowledge))
+        .fallback(nowhere)
+        .layer(DefaultBodyLimit::max(BODY_MAX))
+        .layer(middleware::from_fn_with_state(Arc::clone(&page.guard), guard::check))
+        .with_state(page);
+    axum::serve(listener, router).await
+}
+
+async fn overview(State(page): State<Page>) -> Response {
+    html(StatusCode::OK, render::overview(&page.view(), &page.site))
+}
+
+async fn style() -> Response {
+    ([(header::CONTENT_TYPE, "text/css; charset=utf-8")], include_str!("../../templates/hub.css"))
+        .into_response()
+}
+
+async fn status(State(page): State<Page>) -> Json<serde_json::Value> {
+    Json(render::status(&page.view()))
+}
+
+async fn alarm(State(page): State<Page>, Path(id): Path<String>) -> Response {
+    match page.alarm(&id) {
+        Some(view) => html(StatusCode::OK, render::alarm(&view, &page.site, None)),
+        None => message(StatusCode::NOT_FOUND, "There is no such alarm any more", &page),
+    }
+}
+
+async fn nowhere(State(page): State<Page>) -> Response {
+    message(StatusCode::NOT_FOUND, "There is no such page", &page)
+}
+
+async fn quiet(State(page): State<Page>, Path(id): Path<String>) -> Response {
+    let Ok(alert) = id.parse() else {
+        return message(StatusCode::NOT_FOUND, "There is no such alarm any more", &page);
+    };
+    let (answer, answered) = oneshot::channel();
+    ask(&page, Input::Quiet(alert, answer), answered).await
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Acknowledgement {
+    person: String,
+    pin: String,
+}
+
+async fn acknowledge(
+    State(page): State<Page>,
+    Path(id): Path<String>,
+    Form(form): Form<Acknowledgement>,
+) -> Response {
+    let Some(view) = page.alarm(&id) else {
+        return message(StatusCode::NOT_FOUND, "There is no such alarm any more", &page);
+    };
+    let again = |status, text| html(status, render::alarm(&view, &page.site, Some(text)));
+    let Some(person) = page.site.people.iter().find(|person| person.key == form.person) else {
+        return again(StatusCode::FORBIDDEN, "That person is not known here.");
+    };
+    let tries = || page.tries.lock().unwrap_or_else(PoisonError::into_inner);
+    if !tries().allow(&person.key, page.clock.sample().boottime) {
+        return again(
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many tries. Wait five minutes, or ask someone else.",
+        );
+    }
+    let Ok(_turn) = page.hashing.acquire().await else {
+        return again(StatusCode::SERVICE_UNAVAILABLE, "The hub is stopping.");
+    };
+    let (pin, hash) = (form.pin, person.pin_hash.clone());
+    let right = tokio::task::spawn_blocking(move || pin::is_right(&pin, &hash)).await.unwrap_or(false);
+    if !right {
+        return again(StatusCode::FORBIDDEN, "That PIN is wrong.");
+    }
+    tries().forgive(&person.key);
+    let (answer, answered) = oneshot::channel();
+    ask(&page, Input::Acknowledge(view.alarm.alert, person.id, answer), answered).await
+}
+
+/// Asks the watch; done is shown by going back to the overview.
+async fn ask(page: &Page, input: Input, answered: oneshot::Receiver<Result<(), Refused>>) -> Response {
+    if page.input.try_send(input).is_err() {
+        return message(StatusCode::SERVICE_UNAVAILABLE, "The hub is busy; try again", page);
+    }
+    match answered.await {
+        Ok(Ok(())) => Redirect::to("/").into_response(),
+        Ok(Err(refused)) => {
+            let status = match refused {
+                Refused::NoSuchAlert => StatusCode::NOT_FOUND,
+                Refused::QuietTooOften => StatusCode::CONFLICT,
+                Refused::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
+            };
+            message(status, &refused.to_string(), page)
+        }
+        Err(_) => message(StatusCode::SERVICE_UNAVAILABLE, "The hub is stopping", page),
+    }
+}
+
+fn message(status: StatusCode, text: &str, page: &Page) -> Response {
+    html(status, render::message(text, &page.site))
+}
+
+fn html(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
+    match rendered {
+        Ok(text) => (status, Html(text)).into_response(),
+        Err(fault) => {
+            tracing::error!(%fault, "a page could not be rendered");
+            (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.").into_response()
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Rendering: from a view to HTML and JSON. Pure.
+
+use crate::annunciators::mqtt::rfc3339;
+use crate::site::Site;
+use crate::watch::{AlarmView, PointView, UnitView, View};
+use askama::Template;
+use frostguard_shared::alarm::{Condition, Severity, Sounding};
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::reading::Door;
+use frostguard_shared::rules::UnitStatus;
+use frostguard_shared::time::{Trust, WallMs};
+use serde_json::{Value, json};
+
+#[derive(Template)]
+#[template(path = "overview.html")]
+struct Overview<'a> {
+    site: &'a str,
+    clock: String,
+    unsynchronised: bool,
+    storage_fault: Option<&'a str>,
+    faults: Vec<String>,
+    alarms: Vec<Alarm>,
+    units: Vec<Unit<'a>>,
+}
+
+struct Unit<'a> {
+    name: &'a str,
+    status: &'static str,
+    class: &'static str,
+    limits: String,
+    points: Vec<Point<'a>>,
+}
+
+struct Point<'a> {
+    role: &'static str,
+    device: &'a str,
+    value: String,
+    when: String,
+    note: String,
+}
+
+struct Alarm {
+    link: String,
+    unit: String,
+    what: &'static str,
+    class: &'static str,
+    state: &'static str,
+    since: String,
+    now: String,
+    can_be_quieted: bool,
+}
+
+#[derive(Template)]
+#[template(path = "alarm.html")]
+struct AlarmPage<'a> {
+    site: &'a str,
+    alarm: Alarm,
+    open: bool,
+    people: Vec<(&'a str, &'a str)>,
+    error: Option<&'a str>,
+}
+
+#[derive(Template)]
+#[template(path = "message.html")]
+struct Message<'a> {
+    site: &'a str,
+    text: &'a str,
+}
+
+/// The overview.
+pub fn overview(view: &View, site: &Site) -> Result<String, askama::Error> {
+    let sources = view.sources.iter().filter_map(|(name, fault)| {
+        fault.as_ref().map(|fault| format!("Sensors over {name} are not heard: {fault}"))
+    });
+    let outputs = view.outputs.iter().filter_map(|(name, fault)| {
+        fault.as_ref().map(|fault| format!("Output “{name}” does not work: {fault}"))
+    });
+    Overview {
+        site: &site.name,
+        clock: clock(view.at, site),
+        unsynchronised: view.trust == Trust::Untrusted,
+        storage_fault: view.storage_fault.as_deref(),
+        faults: sources.chain(outputs).collect(),
+        alarms: view.alarms.iter().map(|alarm| alarm_shown(alarm, site)).collect(),
+        units: view.units.iter().map(|unit| unit_shown(unit, site)).collect(),
+    }
+    .render()
+}
+
+/// One alarm, with the forms that act on it.
+pub fn alarm(view: &AlarmView, site: &Site, error: Option<&str>) -> Result<String, askama::Error> {
+    let people = site.people.iter().map(|person| (person.key.as_str(), person.name.as_str())).collect();
+    let open = view.alarm.sounding != Sounding::Cleared;
+    AlarmPage { site: &site.name, alarm: alarm_shown(view, site), open, people, error }.render()
+}
+
+/// A page that says one thing.
+pub fn message(text: &str, site: &Site) -> Result<String, askama::Error> {
+    Message { site: &site.name, text }.render()
+}
+
+fn clock(at: WallMs, site: &Site) -> String {
+    local(at, site, "%H:%M")
+}
+
+fn local(at: WallMs, site: &Site, format: &str) -> String {
+    let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
+    at.to_zoned(site.zone.clone()).strftime(format).to_string()
+}
+
+fn celsius(value: CentiCelsius) -> String {
+    // A tenth is what a person reads across a kitchen; the record keeps the hundredths.
+    let tenths = (value.hundredths().abs() + 5) / 10;
+    let sign = if value.hundredths() < 0 && tenths > 0 { "−" } else { "" };
+    format!("{sign}{}.{} °C", tenths / 10, tenths % 10)
+}
+
+fn unit_shown<'a>(unit: &'a UnitView, site: &Site) -> Unit<'a> {
+    let (status, class) = match unit.status {
+        UnitStatus::Ok if unit.limits == (None, None) => ("No limits set", "warn"),
+        UnitStatus::Ok => ("OK", "ok"),
+        UnitStatus::Excursion => ("Out of range", "warn"),
+        UnitStatus::AlarmActive => ("Alarm", "alarm"),
+        UnitStatus::MonitoringInterrupted => ("No data", "alarm"),
+        UnitStatus::ManualRequired => ("Manual check due", "warn"),
+        UnitStatus::Restoring => ("Recovering", "warn"),
+        UnitStatus::Offline => ("Sensor late", "warn"),
+    };
+    let limits = match unit.limits {
+        (Some(min), Some(max)) => format!("{} to {}", celsius(min), celsius(max)),
+        (None, Some(max)) => format!("at most {}", celsius(max)),
+        (Some(min), None) => format!("at least {}", celsius(min)),
+        (None, None) => "none".into(),
+    };
+    Unit {
+        name: &unit.name,
+        status,
+        class,
+        limits,
+        points: unit.points.iter().map(|point| point_shown(point, site)).collect(),
+    }
+}
+
+fn point_shown<'a>(point: &'a PointView, site: &Site) -> Point<'a> {
+    let (value, when) = match (point.last, point.door) {
+        (Some((at, value)), _) => (celsius(value), local(at, site, "%H:%M:%S")),
+        (None, Some(Door::Open)) => ("Open".into(), String::new()),
+        (None, Some(Door::Closed)) => ("Closed".into(), String::new()),
+        (None, None) => ("–".into(), "not heard yet".into()),
+    };
+    let note = match (point.heard, point.instrument) {
+        ("lost", _) => "silent",
+        ("late", _) => "late",
+        (_, "fault") => "sensor fault",
+        (_, "suspect") => "value doubtful",
+        _ => "",
+    };
+    Point { role: point.role.word(), device: &point.device, value, when, note: note.into() }
+}
+
+fn alarm_shown(view: &AlarmView, site: &Site) -> Alarm {
+    let alarm = &view.alarm;
+    let what = match alarm.condition {
+        Condition::TooWarm => "too warm",
+        Condition::TooCold => "too cold",
+        Condition::Silent => "sensor silent",
+        Condition::SensorFault => "sensor fault",
+    };
+    let (state, class) = match (alarm.sounding, alarm.severity) {
+        (Sounding::Sounding, Severity::Critical) => ("Act now", "alarm"),
+        (Sounding::Sounding, Severity::Warning | Severity::Info) => ("Look at it", "warn"),
+        (Sounding::Quiet, _) => ("Quiet for a while", "warn"),
+        (Sounding::Acknowledged, _) => ("Someone is on it", "held"),
+        (Sounding::Cleared, _) => ("Over, not acknowledged", "ok"),
+    };
+    Alarm {
+        link: format!("/alarms/{}", alarm.alert),
+        unit: alarm.unit_name.clone(),
+        what,
+        class,
+        state,
+        since: local(alarm.since, site, "%H:%M"),
+        now: view.now.map_or_else(|| "unknown".into(), celsius),
+        can_be_quieted: view.can_be_quieted,
+    }
+}
+
+/// The same for machines.
+pub fn status(view: &View) -> Value {
+    let units: Vec<Value> = view
+        .units
+        .iter()
+        .map(|unit| {
+            let points: Vec<Value> = unit.points.iter().map(point_status).collect();
+            json!({ "key": unit.key, "name": unit.name, "status": unit.status.word(), "points": points })
+        })
+        .collect();
+    // What is over is shown on the page until someone acknowledges it, but it is no alarm any more.
+    let (cleared, alarms): (Vec<_>, Vec<_>) =
+        view.alarms.iter().partition(|view| view.alarm.sounding == Sounding::Cleared);
+    json!({
+        "hub": view.hub,
+        "at": rfc3339(view.at),
+        "clock": view.trust.word(),
+        "rules_live": true,
+        "units": units,
+        "alarms": alarms.into_iter().map(alarm_status).collect::<Vec<_>>(),
+        "cleared": cleared.into_iter().map(alarm_status).collect::<Vec<_>>(),
+        "sources": view.sources.iter().map(|(name, fault)| ((*name).to_owned(), fault_status(fault))).collect::<serde_json::Map<_, _>>(),
+        "outputs": view.outputs.iter().map(|(name, fault)| (name.clone(), fault_status(fault))).collect::<serde_json::Map<_, _>>(),
+        "storage": fault_status(&view.storage_fault),
+        "counters": view.counters,
+    })
+}
+
+fn fault_status(fault: &Option<String>) -> Value {
+    match fault {
+        Some(fault) => json!({ "works": false, "fault": fault }),
+        None => json!({ "works": true }),
+    }
+}
+
+fn point_status(point: &PointView) -> Value {
+    json!({
+        "device": point.device,
+        "channel": point.channel.to_string(),
+        "role": point.role.word(),
+        "temperature_c": point.last.map(|(_, value)| value.to_string()),
+        "measured_at": point.last.map(|(at, _)| rfc3339(at)),
+        "door": point.door.map(|door| if door == Door::Open { "open" } else { "closed" }),
+        "heard": point.heard,
+        "instrument": point.instrument,
+        "rssi_dbm": point.signal.map(|signal| signal.dbm()),
+        "last_heard_at": point.last_heard.map(rfc3339),
+    })
+}
+
+fn alarm_status(view: &AlarmView) -> Value {
+    let alarm = &view.alarm;
+    json!({
+        "alert": alarm.alert,
+        "unit": alarm.unit_key,
+        "unit_name": alarm.unit_name,
+        "kind": alarm.condition.word(),
+        "severity": alarm.severity.word(),
+        "state": alarm.sounding.word(),
+        "since": rfc3339(alarm.since),
+        "temperature_c": view.now.map(|value| value.to_string()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_temperature_is_shown_to_the_tenth_and_never_as_minus_zero() {
+        for (hundredths, shown) in
+            [(-1842, "−18.4 °C"), (-1845, "−18.5 °C"), (-4, "0.0 °C"), (5, "0.1 °C"), (425, "4.3 °C")]
+        {
+            assert_eq!(celsius(CentiCelsius::literal(hundredths)), shown);
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Late values: what arrives after its time, and what cannot be placed in time yet.
+//!
+//! A late value is recorded at its own rule time with its age, skips the slots, and has the rules fold again from
+//! before it, as far back as the history reaches. A value whose time is not known while the clock is untrusted waits
+//! in a bounded durable table until the clock is corrected.
+
+use super::reconcile::reconcile;
+use super::{Watch, WatchError};
+use crate::site::Point;
+use crate::sources::{ChannelValue, Decoded, Frame};
+use crate::store::journal::Also;
+use frostguard_shared::axis::{Correction, LIVE_LAG, Measured, Placement};
+use frostguard_shared::reading::{READING_BYTES, Reading};
+use frostguard_shared::rules::{Record, refold, step};
+use frostguard_shared::time::{DurationMs, RuleMs};
+use serde::{Deserialize, Serialize};
+
+/// A value that waits: its 80 bytes as it arrived, and when it says that it was measured.
+#[derive(Serialize, Deserialize)]
+struct Waiting {
+    reading: String,
+    measured: Claim,
+}
+
+/// What a waiting value says of its time.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Claim {
+    WallMs(i64),
+    AgeMs(i64),
+}
+
+impl Watch {
+    pub(super) fn late(
+        &mut self,
+        point: Point,
+        value: ChannelValue,
+        frame: &Frame,
+        decoded: &Decoded,
+        (rule, age): (RuleMs, DurationMs),
+    ) -> Result<(), WatchError> {
+        let arrival = self.axis.peek(self.now);
+        match super::reading(arrival, point, value, frame, decoded) {
+            Some(reading) => self.late_reading(reading, rule, age),
+            None => {
+                self.count("values.late_without_temperature");
+                Ok(())
+            }
+        }
+    }
+
+    fn late_reading(&mut self, reading: Reading, rule: RuleMs, age: DurationMs) -> Result<(), WatchError> {
+        if !self.intake.is_new_late(reading.point, rule, reading.temperature) {
+            self.count("values.late_repeated");
+            return Ok(());
+        }
+        self.count("values.late");
+        let age_ms = age.0.max(1) as u64;
+        self.reading(Some(Reading { rule, age_ms, ..reading }))
+    }
+
+    pub(super) fn wait(&mut self, point: Point, value: ChannelValue, measured: Measured, frame: &Frame) {
+        let arrival = self.axis.peek(self.now);
+        let claim = match measured {
+            Measured::At(wall) | Measured::NowBy(wall) => Claim::WallMs(wall.0),
+            Measured::Ago(age) => Claim::AgeMs(age.0),
+            Measured::Now => Claim::AgeMs(0),
+        };
+        let reading = super::reading(arrival, point, value, frame, &Decoded::default());
+        let waiting =
+            reading.map(|reading| Waiting { reading: hex::encode(reading.to_bytes()), measured: claim });
+        match waiting.map(|waiting| serde_json::to_vec(&waiting)) {
+            Some(Ok(frame)) => {
+                self.journal.also(Also::Wait { arrival: arrival.rule, frame });
+                self.group_began.get_or_insert(self.now.boottime);
+                self.count("values.waiting_for_the_clock");
+            }
+            Some(Err(_)) | None => self.count("values.late_without_temperature"),
+        }
+    }
+
+    /// The clock was corrected: what waited for it gets its place.
+    pub(super) fn place_waiting(&mut self, correction: Correction) -> Result<(), WatchError> {
+        // What waits in the open group is not durable yet, and reading back sees only what is.
+        self.commit();
+        let (rows, highest) = match self.journal.waiting() {
+            Ok(found) => found,
+            Err(fault) => {
+                tracing::error!(%fault, "waiting values could not be read; they keep waiting");
+                return Ok(());
+            }
+        };
+        if rows.is_empty() {
+            return Ok(());
+        }
+        for (arrival, row) in rows {
+            match waiting(&row) {
+                Some((reading, claim)) => self.place(reading, claim, arrival, correction)?,
+                None => self.count("values.waiting_unreadable"),
+            }
+        }
+        self.journal.also(Also::Placed { up_to: highest });
+        self.urgent = true;
+        Ok(())
+    }
+
+    fn place(
+        &mut self,
+        reading: Reading,
+        claim: Claim,
+        arrival: RuleMs,
+        correction: Correction,
+    ) -> Result<(), WatchError> {
+        let now = self.axis.peek(self.now);
+        match claim {
+            Claim::WallMs(wall) => match self.axis.place(
+                Measured::At(frostguard_shared::time::WallMs(wall)),
+                now.rule,
+                now.trust,
+            ) {
+                Placement::Late { rule, age } => self.late_reading(reading, rule, age),
+                // It is less than two minutes old by now, but it was not heard now: late all the same.
+                Placement::Live | Placement::Waits => {
+                    self.late_reading(reading, now.rule - LIVE_LAG, LIVE_LAG)
+                }
+                Placement::Future { .. } => {
+                    self.count("refused.time.future");
+                    Ok(())
+                }
+            },
+            Claim::AgeMs(age) => {
+                // An arrival in this boot moves with the correction; one of a boot that was never corrected stays.
+                let in_this_boot = arrival >= self.axis.boot_began() && arrival < correction.to;
+                let jump = if in_this_boot { correction.to - correction.from } else { DurationMs(0) };
+                let rule = arrival + jump - DurationMs(age);
+                self.late_reading(reading, rule, now.rule - rule)
+            }
+        }
+    }
+
+    /// Folds again from before a late record, and records what follows for alerts.
+    pub(super) fn fold_again(&mut self, from: RuleMs) -> Result<(), WatchError> {
+        self.commit();
+        let history = match self.journal.history(from) {
+            Ok(history) => history,
+            Err(fault) => {
+                tracing::error!(%fault, "the history could not be read; late values are recorded but not folded");
+                self.count("late.not_folded");
+                return Ok(());
+            }
+        };
+        let Some((snapshot, records)) = history else {
+            self.count("late.beyond_history");
+            return Ok(());
+        };
+        let frontier = self.state.frontier();
+        let (folded, mut effects) = refold(snapshot, records);
+        let (after, rest) = step(folded, &Record::tick(frontier));
+        effects.extend(rest);
+        let outcome = reconcile(&self.state, &after, &effects, |episode| self.alerts.contains_key(episode));
+        self.state = after;
+        self.urgent = true;
+        for (new, issued) in outcome.renamed {
+            if let Some((alert, raised_seq)) = self.alerts.get(&issued).copied() {
+                self.know_alert(new, alert, raised_seq);
+            }
+        }
+        for (at, episode, change, retro) in outcome.changes {
+            self.alert(at, episode, change, retro)?;
+        }
+        Ok(())
+    }
+}
+
+fn waiting(row: &[u8]) -> Option<(Reading, Claim)> {
+    let waiting: Waiting = serde_json::from_slice(row).ok()?;
+    let mut bytes = [0; READING_BYTES];
+    hex::decode_to_slice(&waiting.reading, &mut bytes).ok()?;
+    Some((Reading::from_bytes(&bytes).ok()?, waiting.measured))
+}

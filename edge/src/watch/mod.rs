@@ -1,0 +1,523 @@
+//! The watch: folds what is recorded by the shared rules, and records what follows before anything acts on it.
+//!
+//! Owns the rule axis, the rules' state, and the order of things: stamp, append, fold, append what follows, commit,
+//! and only then let annunciators and page know. It runs on one thread and is given every time and every frame; it
+//! reads no clock. If the disk fails it goes on folding, and the fault is an alarm of its own.
+
+mod effects;
+mod late;
+mod reconcile;
+mod start;
+mod view;
+
+pub use start::StartError;
+pub use view::{AlarmView, PointView, UnitView, View};
+
+use crate::annunciators::{News, Report};
+use crate::entropy::EntropyError;
+use crate::identity::{Identity, IdentityError};
+use crate::intake::{Intake, Verdict};
+use crate::site::{Device, Point, Site};
+use crate::sources::{Address, ChannelValue, Decoded, Frame, Heard, Refusal};
+use crate::store::journal::{Also, BootRow};
+use crate::store::{Draft, Journal, StoreError};
+use frostguard_shared::axis::{Axis, Correction, Placement, Stamp};
+use frostguard_shared::event::{Actor, ActorKind, Fact, Subject};
+use frostguard_shared::ids::{AlertId, PersonId};
+use frostguard_shared::point::Channel;
+use frostguard_shared::quantity::Dbm;
+use frostguard_shared::reading::Reading;
+use frostguard_shared::rules::{
+    EpisodeKey, QUIET_LENGTH, Record, State, acknowledgement_length, next_deadline, step,
+};
+use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs, RuleMs};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use thiserror::Error;
+
+/// A snapshot at least this often shortens the next start.
+const SNAPSHOT_EVERY: DurationMs = DurationMs::minutes(15);
+/// Readings are sealed at least this often.
+const SEAL_EVERY: DurationMs = DurationMs::minutes(60);
+/// The rule mark in the identity file runs ahead by this, so that it need not be written for every record.
+const MARK_AHEAD: DurationMs = DurationMs::minutes(15);
+
+/// The watch cannot go on. Stop; the process is started again.
+#[derive(Debug, Error)]
+pub enum WatchError {
+    /// An event could not be made.
+    #[error("an event could not be appended")]
+    Append(#[source] StoreError),
+    /// No randomness for an id.
+    #[error("no new id could be made")]
+    Entropy(#[from] EntropyError),
+    /// The identity file cannot be written.
+    #[error("the marks could not be kept")]
+    Identity(#[from] IdentityError),
+}
+
+/// Why a person's wish was not done.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum Refused {
+    /// There is no such alert any more.
+    #[error("there is no such alarm any more")]
+    NoSuchAlert,
+    /// It was quieted four times already.
+    #[error("it was quieted four times already; someone has to acknowledge it")]
+    QuietTooOften,
+    /// It could not be recorded, so it did not happen.
+    #[error("it could not be recorded; try again")]
+    NotRecorded,
+}
+
+/// When a device was last heard, and how strong.
+#[derive(Clone, Copy, Debug)]
+pub struct LastHeard {
+    /// On the rule axis.
+    pub at: RuleMs,
+    /// Signal.
+    pub signal: Option<Dbm>,
+}
+
+/// The watch of one hub.
+pub struct Watch {
+    site: Arc<Site>,
+    identity: Identity,
+    journal: Journal,
+    state: State,
+    axis: Axis,
+    boot: BootRow,
+    intake: Intake,
+    devices: BTreeMap<Address, usize>,
+    heard: BTreeMap<Address, LastHeard>,
+    alerts: BTreeMap<EpisodeKey, (AlertId, u64)>,
+    announced: BTreeMap<String, u64>,
+    told_at_start: Arc<BTreeMap<String, u64>>,
+    news: VecDeque<Arc<News>>,
+    counters: BTreeMap<String, u64>,
+    sources: BTreeMap<&'static str, Option<String>>,
+    outputs: BTreeMap<String, Option<String>>,
+    storage_fault: Option<String>,
+    group: DurationMs,
+    group_began: Option<BoottimeMs>,
+    last_snapshot: RuleMs,
+    last_seal: RuleMs,
+    /// Something was appended that must be durable before anyone hears of it.
+    urgent: bool,
+    need_history: Option<RuleMs>,
+    now: ClockSample,
+}
+
+/// What is heard and how time passes.
+impl Watch {
+    /// Takes what a source says.
+    ///
+    /// # Errors
+    /// The watch cannot go on.
+    pub fn hear(&mut self, heard: Heard, now: ClockSample) -> Result<(), WatchError> {
+        self.begin(now)?;
+        match heard {
+            Heard::Frame(frame) => self.frame(&frame)?,
+            Heard::Refused { source, refusal } => self.refused(source, &refusal),
+            Heard::Source { source, fault } => {
+                if self.sources.get(source) != Some(&fault) {
+                    match &fault {
+                        Some(fault) => tracing::warn!(source, %fault, "the source cannot hear"),
+                        None => tracing::info!(source, "the source hears"),
+                    }
+                }
+                self.sources.insert(source, fault);
+            }
+        }
+        self.settle()
+    }
+
+    /// Lets time pass: deadlines fire, groups are committed, corrections are recorded.
+    ///
+    /// # Errors
+    /// The watch cannot go on.
+    pub fn tick(&mut self, now: ClockSample) -> Result<(), WatchError> {
+        self.begin(now)?;
+        self.settle()
+    }
+
+    /// How long nothing needs to be done if nothing is heard.
+    pub fn idle(&self, now: ClockSample) -> DurationMs {
+        let rule = self.axis.now(now);
+        let deadline = next_deadline(&self.state).map(|at| at - rule + DurationMs(1));
+        let group =
+            self.group_began.map(|began| DurationMs(began.0 as i64 - now.boottime.0 as i64 + self.group.0));
+        let soonest = deadline.into_iter().chain(group).min().unwrap_or(DurationMs::seconds(1));
+        DurationMs(soonest.0.clamp(0, 1_000))
+    }
+
+    /// What each input begins with: the clock's corrections, and the deadlines that have passed.
+    fn begin(&mut self, now: ClockSample) -> Result<(), WatchError> {
+        self.now = now;
+        if let Some(correction) = self.axis.correction(now) {
+            self.correct(correction)?;
+        } else if self.axis.lost_trust(now) {
+            self.axis.distrust();
+            self.append(Draft::new(Fact::ClockUntrusted))?;
+            self.keep_axis();
+        }
+        let rule = self.axis.now(now);
+        self.fold(&Record::tick(rule))
+    }
+
+    fn correct(&mut self, correction: Correction) -> Result<(), WatchError> {
+        let stamp = self.axis.correct(correction, self.now);
+        let fact = Fact::ClockCorrected {
+            from_ms: correction.from,
+            to_ms: correction.to,
+            offset_ms: correction.offset.0,
+            source: "wall clock".into(),
+            error_ms: 0,
+        };
+        self.append_stamped(stamp, Draft::new(fact))?;
+        self.keep_axis();
+        self.place_waiting(correction)
+    }
+
+    fn keep_axis(&mut self) {
+        self.boot.anchor_ms = self.axis.anchor_ms();
+        self.boot.offset = self.axis.offset();
+        self.boot.trusted = self.now.trust.is_trusted();
+        self.journal.also(Also::Boot(self.boot.clone()));
+        self.urgent = true;
+    }
+
+    fn frame(&mut self, frame: &Frame) -> Result<(), WatchError> {
+        let Some(at) = self.devices.get(&frame.address).copied() else {
+            self.count("frames.unknown_device");
+            return Ok(());
+        };
+        let site = Arc::clone(&self.site);
+        let device = &site.devices[at];
+        self.heard.insert(frame.address, LastHeard { at: self.axis.now(self.now), signal: frame.signal });
+        self.count("frames.heard");
+        match device.model.decode(&frame.payload) {
+            Ok(decoded) => {
+                for decoded in decoded {
+                    self.decoded(device, frame, &decoded)?;
+                }
+            }
+            Err(refusal) => self.refused(device.model.name(), &refusal),
+        }
+        Ok(())
+    }
+
+    fn refused(&mut self, source: &str, refusal: &Refusal) {
+        let name = format!("refused.{source}.{}", refusal.reason());
+        if !self.counters.contains_key(&name) {
+            tracing::warn!(source, %refusal, "refused; later ones of the kind are only counted");
+        }
+        self.count(&name);
+    }
+
+    fn decoded(&mut self, device: &Device, frame: &Frame, decoded: &Decoded) -> Result<(), WatchError> {
+        let measured = decoded.measured.unwrap_or(frame.measured);
+        for (channel, value) in &decoded.channels {
+            let Some(point) = device.points.get(channel) else {
+                self.count("values.channel_not_used");
+                continue;
+            };
+            let arrival = self.axis.peek(self.now);
+            match self.axis.place(measured, arrival.rule, arrival.trust) {
+                Placement::Live => self.live(device, *channel, *point, *value, frame, decoded)?,
+                Placement::Late { rule, age } => self.late(*point, *value, frame, decoded, (rule, age))?,
+                Placement::Waits => self.wait(*point, *value, measured, frame),
+                Placement::Future { ahead } => {
+                    if !self.counters.contains_key("refused.time.future") {
+                        tracing::warn!(device = device.key, %ahead, "refused: measured in the future");
+                    }
+                    self.count("refused.time.future");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn live(
+        &mut self,
+        device: &Device,
+        channel: Channel,
+        point: Point,
+        value: ChannelValue,
+        frame: &Frame,
+        decoded: &Decoded,
+    ) -> Result<(), WatchError> {
+        let rule = self.axis.peek(self.now).rule;
+        let limits = self.site.unit(point.unit).and_then(|unit| unit.rules.thermal);
+        let subject =
+            Subject { unit: Some(point.unit), device: Some(device.id), point: Some(point.id), alert: None };
+        match self.intake.decide(point.id, value, rule, limits.as_ref()) {
+            Verdict::Reading { recovered } => {
+                if recovered {
+                    self.append(Draft { fact: Fact::DeviceRecovered, subject, actor: None })?;
+                }
+                let stamp = self.axis.stamp(self.now);
+                self.reading(reading(stamp, point, value, frame, decoded))
+            }
+            Verdict::Door(door) => {
+                self.append(Draft { fact: Fact::DoorChanged { door }, subject, actor: None })
+            }
+            Verdict::Fault(fault) => {
+                tracing::warn!(device = device.key, %channel, ?fault, "the sensor gives no value");
+                self.append(Draft { fact: Fact::DeviceFault { fault }, subject, actor: None })
+            }
+            Verdict::Suppressed => {
+                self.count("values.suppressed");
+                Ok(())
+            }
+            Verdict::OverBound => {
+                self.count("values.over_bound");
+                Ok(())
+            }
+        }
+    }
+
+    /// Appends a reading to the open group and folds it. A reading that the full group cannot take still reaches the
+    /// rules: the alarm comes before the record.
+    fn reading(&mut self, reading: Option<Reading>) -> Result<(), WatchError> {
+        let Some(reading) = reading else { return Ok(()) };
+        match self.journal.append_reading(reading) {
+            Some(_) => self.count("readings.recorded"),
+            None => self.count("readings.lost"),
+        }
+        self.group_began.get_or_insert(self.now.boottime);
+        if self.journal.seal_is_full() {
+            self.seal()?;
+        }
+        self.fold(&Record::of_reading(&reading))
+    }
+}
+
+/// What people and outputs say.
+impl Watch {
+    /// Someone asks for quiet, without saying who.
+    ///
+    /// # Errors
+    /// The watch cannot go on.
+    pub fn quiet(&mut self, alert: AlertId, now: ClockSample) -> Result<Result<(), Refused>, WatchError> {
+        self.begin(now)?;
+        let Some(episode) = self.episode_of(alert) else { return Ok(Err(Refused::NoSuchAlert)) };
+        if !self.state.alert(&episode).is_some_and(|alert| alert.can_be_quieted()) {
+            return Ok(Err(Refused::QuietTooOften));
+        }
+        let until_ms = self.axis.peek(now).rule + QUIET_LENGTH;
+        let actor = Actor { kind: ActorKind::Unit, id: None };
+        self.wish(alert, episode, Fact::AlertQuieted { episode, until_ms }, actor)
+    }
+
+    /// A person who has proved who they are acknowledges.
+    ///
+    /// # Errors
+    /// The watch cannot go on.
+    pub fn acknowledge(
+        &mut self,
+        alert: AlertId,
+        person: PersonId,
+        now: ClockSample,
+    ) -> Result<Result<(), Refused>, WatchError> {
+        self.begin(now)?;
+        let known =
+            self.episode_of(alert).and_then(|episode| Some((episode, self.state.alert(&episode)?.severity)));
+        let Some((episode, severity)) = known else { return Ok(Err(Refused::NoSuchAlert)) };
+        let until_ms = self.axis.peek(now).rule + acknowledgement_length(severity);
+        let actor = Actor { kind: ActorKind::Person, id: Some(person) };
+        self.wish(alert, episode, Fact::AlertAcknowledged { episode, until_ms }, actor)
+    }
+
+    fn wish(
+        &mut self,
+        alert: AlertId,
+        episode: EpisodeKey,
+        fact: Fact,
+        actor: Actor,
+    ) -> Result<Result<(), Refused>, WatchError> {
+        let subject = Subject {
+            unit: Some(episode.unit),
+            device: None,
+            point: Some(episode.point),
+            alert: Some(alert),
+        };
+        self.append(Draft { fact, subject, actor: Some(actor) })?;
+        self.settle()?;
+        Ok(if self.storage_fault.is_some() { Err(Refused::NotRecorded) } else { Ok(()) })
+    }
+
+    fn episode_of(&self, alert: AlertId) -> Option<EpisodeKey> {
+        self.state
+            .alerts()
+            .map(|(episode, _)| *episode)
+            .find(|episode| self.alerts.get(episode).is_some_and(|(id, _)| *id == alert))
+    }
+
+    /// Takes what an annunciator reports.
+    ///
+    /// # Errors
+    /// The watch cannot go on.
+    pub fn report(&mut self, report: Report, now: ClockSample) -> Result<(), WatchError> {
+        self.begin(now)?;
+        match report {
+            Report::Told { output, seq } => {
+                self.announced.insert(output.clone(), seq);
+                self.journal.also(Also::Announced { output, events_seq: seq });
+                self.urgent = true;
+            }
+            Report::State { output, fault } => {
+                let before = self.outputs.insert(output.clone(), fault.clone());
+                match (before.flatten(), fault) {
+                    (None, Some(error)) => {
+                        tracing::warn!(output, error, "the output does not work");
+                        self.append(Draft::new(Fact::AnnunciatorFailed { output, error }))?;
+                    }
+                    (Some(_), None) => self.append(Draft::new(Fact::AnnunciatorRecovered { output }))?,
+                    (None, None) | (Some(_), Some(_)) => {}
+                }
+            }
+        }
+        self.settle()
+    }
+
+    /// Ends the run as told: everything is sealed and durable.
+    ///
+    /// # Errors
+    /// The watch cannot go on.
+    pub fn stop(&mut self, reason: &str, now: ClockSample) -> Result<(), WatchError> {
+        self.begin(now)?;
+        self.seal()?;
+        self.append(Draft::new(Fact::HubStopped { reason: reason.into() }))?;
+        self.settle()?;
+        let wall = now.trust.is_trusted().then_some(now.wall);
+        self.identity.mark(wall, self.axis.now(now));
+        Ok(self.identity.save()?)
+    }
+}
+
+/// Appending, folding, committing.
+impl Watch {
+    fn count(&mut self, name: &str) {
+        match self.counters.get_mut(name) {
+            Some(count) => *count += 1,
+            None => {
+                self.counters.insert(name.to_owned(), 1);
+            }
+        }
+    }
+
+    fn append(&mut self, draft: Draft) -> Result<(), WatchError> {
+        let stamp = self.axis.stamp(self.now);
+        self.append_stamped(stamp, draft)
+    }
+
+    /// Appends an event, folds it if the rules look at it, and keeps it as news if annunciators should tell it.
+    fn append_stamped(&mut self, stamp: Stamp, draft: Draft) -> Result<(), WatchError> {
+        let numbered = self.journal.append_event(stamp, draft).map_err(WatchError::Append)?;
+        self.urgent = true;
+        self.keep_news(&numbered);
+        match Record::of_event(&numbered.event) {
+            Some(record) => self.fold(&record),
+            None => Ok(()),
+        }
+    }
+
+    fn fold(&mut self, record: &Record) -> Result<(), WatchError> {
+        let (state, effects) = step(std::mem::take(&mut self.state), record);
+        self.state = state;
+        self.follow(effects)
+    }
+
+    fn seal(&mut self) -> Result<(), WatchError> {
+        self.last_seal = self.axis.now(self.now);
+        match self.journal.take_seal() {
+            Some(seal) => self.append(Draft::new(seal)),
+            None => Ok(()),
+        }
+    }
+
+    /// Commits what must be durable now, and what has waited long enough.
+    fn settle(&mut self) -> Result<(), WatchError> {
+        if let Some(from) = self.need_history.take() {
+            self.fold_again(from)?;
+        }
+        let rule = self.axis.now(self.now);
+        if rule - self.last_seal >= SEAL_EVERY {
+            self.seal()?;
+        }
+        if rule - self.last_snapshot >= SNAPSHOT_EVERY {
+            self.urgent = true;
+            let wall = self.now.trust.is_trusted().then_some(self.now.wall);
+            self.identity.mark(wall, rule + MARK_AHEAD);
+            self.identity.save()?;
+        }
+        let waited = self
+            .group_began
+            .is_some_and(|began| self.now.boottime.0.saturating_sub(began.0) >= self.group.0 as u64);
+        if self.urgent {
+            self.journal.snapshot(&self.state);
+            self.last_snapshot = rule;
+            self.commit();
+        } else if waited {
+            self.commit();
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self) {
+        match self.journal.commit() {
+            Ok(()) => {
+                if self.storage_fault.take().is_some() {
+                    tracing::info!("the journal can be written again");
+                }
+                (self.urgent, self.group_began) = (false, None);
+            }
+            Err(fault) => {
+                self.count("commits.failed");
+                let text = std::error::Error::source(&fault)
+                    .map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}"));
+                if self.storage_fault.is_none() {
+                    tracing::error!(
+                        fault = text,
+                        "the journal cannot be written; alarming goes on without it"
+                    );
+                }
+                self.storage_fault = Some(text);
+                // The group stays; it is tried again when its time comes round once more.
+                (self.urgent, self.group_began) = (false, Some(self.now.boottime));
+            }
+        }
+    }
+}
+
+/// A reading as it arrives now; `None` for a value that is none.
+fn reading(
+    stamp: Stamp,
+    point: Point,
+    value: ChannelValue,
+    frame: &Frame,
+    decoded: &Decoded,
+) -> Option<Reading> {
+    let ChannelValue::Temperature { temperature, quality, humidity } = value else { return None };
+    Some(Reading {
+        seq: 0,
+        at: stamp.at,
+        boot: stamp.boot,
+        boottime: stamp.boottime,
+        rule: stamp.rule,
+        age_ms: 0,
+        trust: stamp.trust,
+        point: point.id,
+        temperature,
+        humidity,
+        battery_percent: decoded.battery_percent,
+        battery: decoded.battery,
+        signal: frame.signal,
+        door: decoded.channels.iter().find_map(|(_, value)| match value {
+            ChannelValue::Door(door) => Some(*door),
+            _ => None,
+        }),
+        quality,
+    })
+}

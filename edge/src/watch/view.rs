@@ -1,0 +1,179 @@
+//! The view: what page and annunciators are shown of the watch.
+//!
+//! Pure copies: nothing that is shown can reach back into the watch.
+
+use super::Watch;
+use crate::annunciators::{Alarm, Desired};
+use frostguard_shared::alarm::Sounding;
+use frostguard_shared::ids::HubId;
+use frostguard_shared::point::{Channel, Role};
+use frostguard_shared::quantity::{CentiCelsius, Dbm};
+use frostguard_shared::reading::Door;
+use frostguard_shared::rules::{EpisodeKey, UnitStatus};
+use frostguard_shared::time::{Trust, WallMs};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Everything that the page shows.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The hub.
+    pub hub: HubId,
+    /// The time, corrected.
+    pub at: WallMs,
+    /// Trust in the wall clock.
+    pub trust: Trust,
+    /// The units in the document's order.
+    pub units: Vec<UnitView>,
+    /// The alarms, most urgent first.
+    pub alarms: Vec<AlarmView>,
+    /// Counters by name.
+    pub counters: BTreeMap<String, u64>,
+    /// Sources, with what is wrong with them.
+    pub sources: BTreeMap<&'static str, Option<String>>,
+    /// Outputs, with what is wrong with them.
+    pub outputs: BTreeMap<String, Option<String>>,
+    /// Why the record cannot be written, if it cannot.
+    pub storage_fault: Option<String>,
+}
+
+/// A unit as it is shown.
+#[derive(Clone, Debug)]
+pub struct UnitView {
+    /// Its key in the site document.
+    pub key: String,
+    /// Its name.
+    pub name: String,
+    /// Its status.
+    pub status: UnitStatus,
+    /// Its limits, lower and upper; none is shown as such.
+    pub limits: (Option<CentiCelsius>, Option<CentiCelsius>),
+    /// Its points.
+    pub points: Vec<PointView>,
+}
+
+/// A point as it is shown.
+#[derive(Clone, Debug)]
+pub struct PointView {
+    /// The device's key in the site document.
+    pub device: String,
+    /// Its channel.
+    pub channel: Channel,
+    /// What it measures.
+    pub role: Role,
+    /// The last believable value and when.
+    pub last: Option<(WallMs, CentiCelsius)>,
+    /// For a door.
+    pub door: Option<Door>,
+    /// Whether it is heard.
+    pub heard: &'static str,
+    /// Whether it is believed.
+    pub instrument: &'static str,
+    /// The last signal.
+    pub signal: Option<Dbm>,
+    /// When its device was last heard.
+    pub last_heard: Option<WallMs>,
+}
+
+/// An alarm as it is shown.
+#[derive(Clone, Debug)]
+pub struct AlarmView {
+    /// The alarm.
+    pub alarm: Alarm,
+    /// The highest or lowest believable value now.
+    pub now: Option<CentiCelsius>,
+    /// Whether it can be quieted (again).
+    pub can_be_quieted: bool,
+}
+
+impl Watch {
+    /// What annunciators should make true.
+    pub fn desired(&self) -> Desired {
+        Desired {
+            hub: self.identity.hub(),
+            alarms: self.alarm_views().into_iter().map(|view| view.alarm).collect(),
+            news: self.news.clone(),
+            storage_fault: self.storage_fault.clone(),
+            told: Arc::clone(&self.told_at_start),
+        }
+    }
+
+    /// What the page shows.
+    pub fn view(&self) -> View {
+        View {
+            hub: self.identity.hub(),
+            at: self.axis.wall_of(self.axis.now(self.now)),
+            trust: self.now.trust,
+            units: self.site.units.iter().map(|unit| self.unit_view(unit)).collect(),
+            alarms: self.alarm_views(),
+            counters: self.counters.clone(),
+            sources: self.sources.clone(),
+            outputs: self.outputs.clone(),
+            storage_fault: self.storage_fault.clone(),
+        }
+    }
+
+    fn unit_view(&self, unit: &crate::site::Unit) -> UnitView {
+        let limits = unit
+            .rules
+            .thermal
+            .map_or((None, None), |rule| (rule.min.map(|f| f.value), rule.max.map(|f| f.value)));
+        let points = self.site.points().filter(|(_, _, point)| point.unit == unit.id).map(
+            |(device, channel, point)| {
+                let state = self.state.point(point.id);
+                let heard = self.heard.get(&device.address);
+                PointView {
+                    device: device.key.clone(),
+                    channel,
+                    role: point.role,
+                    last: state
+                        .and_then(|state| state.last)
+                        .map(|(at, value)| (self.axis.wall_of(at), value)),
+                    door: state.and_then(|state| state.door),
+                    heard: state.map_or("fresh", |state| state.data.heard.word()),
+                    instrument: state.map_or("ok", |state| state.instrument.word()),
+                    signal: heard.and_then(|heard| heard.signal),
+                    last_heard: heard.map(|heard| self.axis.wall_of(heard.at)),
+                }
+            },
+        );
+        UnitView {
+            key: unit.key.clone(),
+            name: unit.name.clone(),
+            status: self.state.status(unit.id),
+            limits,
+            points: points.collect(),
+        }
+    }
+
+    fn alarm_views(&self) -> Vec<AlarmView> {
+        let mut alarms: Vec<AlarmView> =
+            self.state.alerts().filter_map(|(episode, alert)| self.alarm_view(episode, alert)).collect();
+        alarms.sort_by_key(|view| {
+            (
+                view.alarm.sounding == Sounding::Cleared,
+                std::cmp::Reverse(view.alarm.severity),
+                view.alarm.since,
+            )
+        });
+        alarms
+    }
+
+    fn alarm_view(&self, episode: &EpisodeKey, alert: &frostguard_shared::rules::Alert) -> Option<AlarmView> {
+        let (id, raised_seq) = *self.alerts.get(episode)?;
+        let unit = self.site.unit(episode.unit);
+        let alarm = Alarm {
+            alert: id,
+            unit: episode.unit,
+            unit_key: unit.map(|unit| unit.key.clone()).unwrap_or_default(),
+            unit_name: unit.map_or_else(|| episode.unit.to_string(), |unit| unit.name.clone()),
+            condition: episode.condition,
+            severity: alert.severity,
+            sounding: alert.sounding(),
+            since: self.axis.wall_of(episode.since),
+            raised_seq,
+        };
+        let now = self.state.point(episode.point).and_then(|point| point.last).map(|(_, value)| value);
+        Some(AlarmView { alarm, now, can_be_quieted: alert.can_be_quieted() })
+    }
+}
