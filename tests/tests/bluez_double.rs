@@ -39,21 +39,20 @@ fn next<T>(
     events: &mut (impl Stream<Item = BluetoothEvent> + Unpin),
     wanted: impl Fn(DeviceEventOrAdapter) -> Option<T>,
 ) -> T {
-    runtime
-        .block_on(tokio::time::timeout(SOON, async {
-            loop {
-                let event = events.next().await.expect("the stream goes on");
-                let seen = match event {
-                    BluetoothEvent::Device { event, .. } => DeviceEventOrAdapter::Device(event),
-                    BluetoothEvent::Adapter { event, .. } => DeviceEventOrAdapter::Adapter(event),
-                    other => panic!("unexpected {other:?}"),
-                };
-                if let Some(found) = wanted(seen) {
-                    return found;
-                }
+    let found = async {
+        loop {
+            let event = events.next().await.expect("the stream goes on");
+            let seen = match event {
+                BluetoothEvent::Device { event, .. } => DeviceEventOrAdapter::Device(event),
+                BluetoothEvent::Adapter { event, .. } => DeviceEventOrAdapter::Adapter(event),
+                other => panic!("unexpected {other:?}"),
+            };
+            if let Some(found) = wanted(seen) {
+                return found;
             }
-        }))
-        .expect("the event comes")
+        }
+    };
+    runtime.block_on(async { tokio::time::timeout(SOON, found).await }).expect("the event comes")
 }
 
 enum DeviceEventOrAdapter {
@@ -105,6 +104,9 @@ fn client_side() {
 
     discovers(&runtime, &session, &double, &mut events);
     restarts(&runtime, &session, &double, &mut events, &adapters[0].id);
+    // The client's streams take back their subscriptions in the background when they are dropped.
+    let _context = runtime.enter();
+    drop(events);
 }
 
 fn discovers(
