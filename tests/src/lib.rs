@@ -2,7 +2,9 @@
 //! Takes free ports and a state folder; gives sites and hubs that end with the process that made them.
 //! Must never be linked into the hub or the cloud.
 
+pub mod browser;
 pub mod clock;
 pub mod error;
+pub mod hub;
 pub mod process;
 pub mod site;

@@ -9,5 +9,6 @@ pub mod chirpstack;
 pub mod dbus;
 pub mod encode_bthome;
 pub mod encode_lht65;
+pub mod simulation;
 pub mod subscriber;
 pub mod thermal;
