@@ -160,6 +160,11 @@ impl Hub {
         }
     }
 
+    /// How the hub ended, if it was started and has ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.running.as_mut().and_then(Daemon::ended)
+    }
+
     /// Waits until the hub ends by itself.
     ///
     /// # Errors

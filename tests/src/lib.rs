@@ -6,5 +6,8 @@ pub mod browser;
 pub mod clock;
 pub mod error;
 pub mod hub;
+pub mod outcome;
 pub mod process;
 pub mod site;
+pub mod story;
+pub mod world;

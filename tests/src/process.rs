@@ -6,6 +6,7 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io;
 use std::net::{Ipv4Addr, TcpListener};
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Sender, channel};
@@ -27,12 +28,12 @@ pub fn free_port() -> Result<u16, SiteError> {
     Ok(any.local_addr().map_err(SiteError::io("read the free port"))?.port())
 }
 
-/// A command that dies with this process.
+/// A command that dies with this process, and that a Ctrl-C in the terminal does not reach: it is ended in order.
 ///
 /// Run it through [`Daemon::start`] or [`run`], not directly.
 pub fn tied_command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
-    command.args(["--pdeathsig", "KILL"]).arg(program);
+    command.args(["--pdeathsig", "KILL"]).arg(program).process_group(0);
     command
 }
 

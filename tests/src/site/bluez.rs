@@ -412,3 +412,35 @@ fn differences(before: &Known, after: &Known, repeat: bool) -> Properties {
     }
     changes
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::wait_for;
+    use crate::site::dbus::PrivateBus;
+
+    #[test]
+    fn a_client_that_leaves_the_bus_takes_its_discovery_with_it() {
+        let state = tempfile::tempdir().unwrap();
+        let bus = PrivateBus::start(state.path()).unwrap();
+        let double = BluezDouble::start(bus.address()).unwrap();
+        let client = Builder::address(bus.address()).unwrap().build().unwrap();
+        let start =
+            || client.call_method(Some("org.bluez"), ADAPTER_PATH, Some(ADAPTER), "StartDiscovery", &());
+        start().unwrap();
+        assert!(start().unwrap_err().to_string().contains("InProgress"));
+        assert_eq!(double.advertise("a4:c1:38:00:00:01", -60, Advert::default()).unwrap(), Heard::Delivered);
+        client.close().unwrap();
+        let limit = Duration::from_secs(5);
+        wait_for("discovery ends", limit, || (!double.is_discovering()).then_some(())).unwrap();
+        assert_eq!(double.advertise("a4:c1:38:00:00:01", -60, Advert::default()).unwrap(), Heard::Not);
+    }
+
+    #[test]
+    fn a_second_double_is_refused_on_the_same_bus() {
+        let state = tempfile::tempdir().unwrap();
+        let bus = PrivateBus::start(state.path()).unwrap();
+        let _first = BluezDouble::start(bus.address()).unwrap();
+        assert!(BluezDouble::start(bus.address()).is_err());
+    }
+}

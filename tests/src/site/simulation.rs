@@ -309,3 +309,55 @@ impl Shared {
 fn centi(celsius: f64) -> i16 {
     (celsius * 100.0).round() as i16
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::wait_for;
+    use crate::site::broker::Broker;
+    use crate::site::dbus::PrivateBus;
+    use crate::site::subscriber::Subscriber;
+
+    const SOON: Duration = Duration::from_secs(20);
+
+    #[test]
+    fn a_broken_freezer_shows_in_its_frames_and_a_silent_sensor_sends_none() {
+        let state = tempfile::tempdir().unwrap();
+        let bus = PrivateBus::start(state.path()).unwrap();
+        let broker = Broker::start(state.path()).unwrap();
+        let double = Arc::new(BluezDouble::start(bus.address()).unwrap());
+        let uplinks =
+            Subscriber::connect(broker.port(), "listener", &["application/+/device/+/event/up"]).unwrap();
+        let pace = Pace { physics: 600, advert_every: TICK, uplink_every: TICK };
+        let freezer = Sensor::Bthome { mac: "A4:C1:38:00:00:01".to_owned() };
+        let fridge = Sensor::Lht65 { dev_eui: "a84041ffff123456".to_owned() };
+        let begun = now();
+        let site = Simulation::start(
+            pace,
+            Arc::clone(&double),
+            broker.port(),
+            vec![("freezer", Plant::WALK_IN_FREEZER, freezer), ("fridge", Plant::FRIDGE, fridge)],
+        );
+        uplinks.wait_for("an uplink", SOON, |m| m.json()["fPort"] == 2).unwrap();
+        site.compressor("freezer", Compressor::Dead).unwrap();
+        assert!(site.first_above("freezer", -1_500, begun).is_none(), "nobody is listening yet");
+
+        let listener = zbus::blocking::connection::Builder::address(bus.address()).unwrap().build().unwrap();
+        let adapter = ("/org/bluez/hci0", "org.bluez.Adapter1");
+        listener.call_method(Some("org.bluez"), adapter.0, Some(adapter.1), "StartDiscovery", &()).unwrap();
+        let warm = || site.first_above("freezer", -1_500, begun);
+        wait_for("a frame beyond the limit", SOON, warm).unwrap();
+        assert!(site.truth("freezer").unwrap().air_c > -15.0);
+        assert!(site.first_above("fridge", 800, begun).is_none());
+
+        site.silence("fridge", true).unwrap();
+        let sent = || site.log().iter().filter(|v| v.unit == "fridge").count();
+        let before = sent();
+        let freezer_frames = || site.log().iter().filter(|v| v.unit == "freezer").count();
+        let reached = freezer_frames() + 4;
+        wait_for("the freezer sends on", SOON, || (freezer_frames() >= reached).then_some(())).unwrap();
+        assert_eq!(sent(), before);
+        assert_eq!(site.trouble(), None);
+        assert!(site.door("pantry", Door::Open).is_err());
+    }
+}
