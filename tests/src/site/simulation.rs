@@ -241,11 +241,10 @@ impl Shared {
             if at < unit.next_frame {
                 continue;
             }
-            unit.next_frame = at
-                + match unit.sensor {
-                    Sensor::Bthome { .. } => self.pace.advert_every,
-                    Sensor::Lht65 { .. } => self.pace.uplink_every,
-                };
+            unit.next_frame += match unit.sensor {
+                Sensor::Bthome { .. } => self.pace.advert_every,
+                Sensor::Lht65 { .. } => self.pace.uplink_every,
+            };
             if unit.silent {
                 continue;
             }
@@ -344,7 +343,10 @@ mod tests {
 
         let listener = zbus::blocking::connection::Builder::address(bus.address()).unwrap().build().unwrap();
         let adapter = ("/org/bluez/hci0", "org.bluez.Adapter1");
-        listener.call_method(Some("org.bluez"), adapter.0, Some(adapter.1), "StartDiscovery", &()).unwrap();
+        let filter = std::collections::HashMap::from([("DuplicateData", zbus::zvariant::Value::from(true))]);
+        let (name, path, interface) = (Some("org.bluez"), "/org/bluez/hci0", Some("org.bluez.Adapter1"));
+        listener.call_method(name, path, interface, "SetDiscoveryFilter", &filter).unwrap();
+        listener.call_method(name, path, interface, "StartDiscovery", &()).unwrap();
         let warm = || site.first_above("freezer", -1_500, begun);
         wait_for("a frame beyond the limit", SOON, warm).unwrap();
         assert!(site.truth("freezer").unwrap().air_c > -15.0);
