@@ -3,7 +3,7 @@
 //! Must never read the record while the hub runs, nor link any of the hub's code.
 
 use std::fs;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 use std::sync::OnceLock;
@@ -237,7 +237,11 @@ fn finish(mut command: Command, input: Option<&str>) -> Result<Answer, SiteError
     if let Some(mut stdin) = child.stdin.take()
         && let Some(line) = input
     {
-        writeln!(stdin, "{line}").map_err(SiteError::io(&what))?;
+        // A command that ends without reading says more by its status than by the broken pipe.
+        match writeln!(stdin, "{line}") {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(SiteError::io(&what)(error)),
+            Ok(()) | Err(_) => {}
+        }
     }
     let output = child.wait_with_output().map_err(SiteError::io(&what))?;
     Ok(Answer {

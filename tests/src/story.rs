@@ -109,6 +109,11 @@ impl Story<'_, '_> {
 
     fn the_freezer_dies(&mut self) -> Result<SentValue, SiteError> {
         let bad = self.breaks(FREEZER, FREEZER_MAX_CENTI_C)?;
+        // The hub is stopped next; only what it has taken up by then can count from the first bad frame.
+        let word = wait_for("the hub has taken up the excursion", SOON, || {
+            unit_status(&self.world.hub.status().ok()?, FREEZER).filter(|word| word != "ok")
+        })?;
+        self.outcome.check("the freezer within its delay", "excursion", &word, word == "excursion");
         self.wait_event("alert.cleared", FRIDGE_NAME, SLOT_PATIENCE)?;
         self.outcome.say("the fridge has cooled and its alert has cleared");
         Ok(bad)

@@ -30,7 +30,8 @@ impl Broker {
         let port = free_port()?;
         fs::create_dir_all(state).map_err(SiteError::io(format!("create {}", state.display())))?;
         let config = state.join("mosquitto.conf");
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\n");
+        // Started by root it would change its user, and with that forget that it must die with its parent.
+        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n");
         fs::write(&config, text).map_err(SiteError::io("write the broker's configuration"))?;
         let arguments = [Path::new("-c"), &config];
         let mut daemon = Daemon::start("mosquitto", &program(), arguments, &[], state)?;
@@ -62,4 +63,18 @@ impl Broker {
 fn program() -> PathBuf {
     let usual = Path::new("/usr/sbin/mosquitto");
     if usual.exists() { usual.to_owned() } else { PathBuf::from("mosquitto") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_keeps_the_user_that_started_it() {
+        use std::os::unix::fs::MetadataExt as _;
+        let state = tempfile::tempdir().unwrap();
+        let broker = Broker::start(state.path()).unwrap();
+        let owner = |pid: &str| fs::metadata(format!("/proc/{pid}")).unwrap().uid();
+        assert_eq!(owner(&broker.daemon.id().to_string()), owner("self"));
+    }
 }
