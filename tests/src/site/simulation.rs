@@ -342,7 +342,6 @@ mod tests {
         assert!(site.first_above("freezer", -1_500, begun).is_none(), "nobody is listening yet");
 
         let listener = zbus::blocking::connection::Builder::address(bus.address()).unwrap().build().unwrap();
-        let adapter = ("/org/bluez/hci0", "org.bluez.Adapter1");
         let filter = std::collections::HashMap::from([("DuplicateData", zbus::zvariant::Value::from(true))]);
         let (name, path, interface) = (Some("org.bluez"), "/org/bluez/hci0", Some("org.bluez.Adapter1"));
         listener.call_method(name, path, interface, "SetDiscoveryFilter", &filter).unwrap();
