@@ -1,1 +1,13 @@
-//! FrostGuard tests.
+//! Owns FrostGuard's end-to-end world: a simulated site, the harness around the hub, and the stories told with them.
+//! Takes free ports and a state folder; gives sites and hubs that end with the process that made them.
+//! Must never be linked into the hub or the cloud.
+
+pub mod browser;
+pub mod clock;
+pub mod error;
+pub mod hub;
+pub mod outcome;
+pub mod process;
+pub mod site;
+pub mod story;
+pub mod world;

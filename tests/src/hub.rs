@@ -1,0 +1,304 @@
+//! Owns the harness around a hub: its configuration files, its process, its commands and its record.
+//! Takes a state folder, a broker and a bus; gives a hub to start, kill, ask and read.
+//! Must never read the record while the hub runs, nor link any of the hub's code.
+
+use std::fs;
+use std::io::{ErrorKind, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitStatus, Stdio};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use crate::browser::Browser;
+use crate::clock::{now, wait_for};
+use crate::error::SiteError;
+use crate::process::{Daemon, free_port, tied_command};
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+const STOP_GRACE: Duration = Duration::from_secs(15);
+
+/// A place at which a hub built for faults kills itself.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Fault {
+    /// About to commit an `alert.raised`.
+    BeforeCommittingAlarm,
+    /// Having committed an `alert.raised`, before anything has been told to make noise.
+    AfterCommittingAlarm,
+}
+
+impl Fault {
+    fn variable(self) -> (&'static str, String) {
+        let place = match self {
+            Fault::BeforeCommittingAlarm => "before_commit:alert.raised",
+            Fault::AfterCommittingAlarm => "after_commit:alert.raised",
+        };
+        ("FROSTGUARD_FAULT", place.to_owned())
+    }
+}
+
+/// What a command of the hub's program answered.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    /// How it ended.
+    pub status: ExitStatus,
+    /// What it printed.
+    pub stdout: String,
+    /// What it complained.
+    pub stderr: String,
+}
+
+/// What the hub is told about the world around it.
+#[derive(Clone, Copy, Debug)]
+pub struct Surroundings<'a> {
+    /// Port of the broker on 127.0.0.1.
+    pub broker_port: u16,
+    /// Address of the message bus with `org.bluez` on it.
+    pub bus_address: &'a str,
+    /// The text of the site document, in which `{pin_hash}` and `{broker_port}` are filled in.
+    pub site: &'a str,
+    /// The PIN behind `{pin_hash}`.
+    pub pin: &'a str,
+}
+
+/// A hub, running or not; it ends when dropped.
+pub struct Hub {
+    binary: PathBuf,
+    state: PathBuf,
+    config: PathBuf,
+    page_port: u16,
+    bus_address: String,
+    running: Option<Daemon>,
+}
+
+impl Hub {
+    /// Writes the configuration of a hub into `state`, without starting it.
+    ///
+    /// # Errors
+    /// When the program cannot be had, hashes no PIN, or the files cannot be written.
+    pub fn prepare(state: &Path, around: &Surroundings<'_>) -> Result<Hub, SiteError> {
+        let journal = state.join("state");
+        fs::create_dir_all(&journal).map_err(SiteError::io(format!("create {}", journal.display())))?;
+        let hub = Hub {
+            binary: binary()?,
+            state: state.to_owned(),
+            config: state.join("hub.toml"),
+            page_port: free_port()?,
+            bus_address: around.bus_address.to_owned(),
+            running: None,
+        };
+        let hashed = hub.command(&["pin"], Some(around.pin))?;
+        if !hashed.status.success() {
+            return Err(SiteError::Unexpected(format!("the hub hashes no PIN: {}", hashed.stderr)));
+        }
+        let site = around.site.replace("{pin_hash}", hashed.stdout.trim());
+        let site = site.replace("{broker_port}", &around.broker_port.to_string());
+        let site_file = state.join("site.toml");
+        fs::write(&site_file, site).map_err(SiteError::io("write site.toml"))?;
+        let text = hub_toml(&journal, &site_file, hub.page_port, around.broker_port);
+        fs::write(&hub.config, text).map_err(SiteError::io("write hub.toml"))?;
+        Ok(hub)
+    }
+
+    /// The hub's configuration file.
+    pub fn config(&self) -> &Path {
+        &self.config
+    }
+
+    /// A browser at the hub's page.
+    pub fn browser(&self) -> Browser {
+        Browser::at(self.page_port)
+    }
+
+    /// Starts the hub and waits until its page answers; gives how long that took.
+    ///
+    /// # Errors
+    /// When it ends at once or does not answer in time.
+    pub fn start(&mut self, fault: Option<Fault>) -> Result<Duration, SiteError> {
+        let begun = self.launch(fault)?;
+        let browser = self.browser();
+        let ended = wait_for("the hub's page answers", READY_WITHIN, || match browser.get("/status.json") {
+            Ok(page) if page.status == 200 => Some(None),
+            _ => self.running.as_mut().and_then(Daemon::ended).map(Some),
+        })?;
+        match ended {
+            None => Ok(begun.elapsed()),
+            Some(status) => Err(SiteError::Unexpected(format!("the hub ended at once ({status})"))),
+        }
+    }
+
+    /// Starts the hub without waiting for anything; gives when.
+    ///
+    /// # Errors
+    /// When its process cannot be started.
+    pub fn launch(&mut self, fault: Option<Fault>) -> Result<Instant, SiteError> {
+        let mut environment = vec![("DBUS_SYSTEM_BUS_ADDRESS", self.bus_address.clone())];
+        environment.extend(fault.map(Fault::variable));
+        let config = self.config.as_os_str();
+        let arguments = ["run".as_ref(), "--config".as_ref(), config];
+        let begun = now();
+        self.running = Some(Daemon::start("hub", &self.binary, arguments, &environment, &self.state)?);
+        Ok(begun)
+    }
+
+    /// Ends the hub as a power cut would.
+    pub fn kill(&mut self) {
+        if let Some(mut daemon) = self.running.take() {
+            daemon.kill();
+        }
+    }
+
+    /// Asks the hub to end and waits for it.
+    ///
+    /// # Errors
+    /// When it had to be killed.
+    pub fn stop(&mut self) -> Result<ExitStatus, SiteError> {
+        match self.running.take() {
+            Some(mut daemon) => daemon.stop(STOP_GRACE),
+            None => Err(SiteError::Unexpected("the hub does not run".to_owned())),
+        }
+    }
+
+    /// How the hub ended, if it was started and has ended by itself.
+    pub fn ended(&mut self) -> Option<ExitStatus> {
+        self.running.as_mut().and_then(Daemon::ended)
+    }
+
+    /// Waits until the hub ends by itself.
+    ///
+    /// # Errors
+    /// When it still runs after `limit`.
+    pub fn wait_end(&mut self, limit: Duration) -> Result<ExitStatus, SiteError> {
+        let Some(daemon) = self.running.as_mut() else {
+            return Err(SiteError::Unexpected("the hub does not run".to_owned()));
+        };
+        let ended = daemon.wait_end(limit)?;
+        self.running = None;
+        Ok(ended)
+    }
+
+    /// The hub's status, as its page gives it to programs.
+    ///
+    /// # Errors
+    /// When it does not answer with JSON.
+    pub fn status(&self) -> Result<Value, SiteError> {
+        let page = self.browser().get("/status.json")?;
+        serde_json::from_str(&page.body)
+            .map_err(|source| SiteError::Json { what: "/status.json".to_owned(), source })
+    }
+
+    /// Runs another command of the hub's program with one line of input.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn command(&self, arguments: &[&str], input: Option<&str>) -> Result<Answer, SiteError> {
+        let mut command = tied_command(&self.binary);
+        command.args(arguments);
+        finish(command, input)
+    }
+
+    /// Checks the record's chain with the hub's own command.
+    ///
+    /// # Errors
+    /// When the command cannot be run.
+    pub fn verify_chain(&self) -> Result<Answer, SiteError> {
+        let config = self.config.display().to_string();
+        self.command(&["chain", "verify", "--config", &config], None)
+    }
+
+    /// The events of the record in order, read while the hub is stopped.
+    ///
+    /// # Errors
+    /// When the hub runs, or the database or an event in it cannot be read.
+    pub fn events(&self) -> Result<Vec<Value>, SiteError> {
+        if self.running.is_some() {
+            return Err(SiteError::Unexpected("the record is read only while the hub is stopped".to_owned()));
+        }
+        let mut command = Command::new("sqlite3");
+        command.arg("-readonly").arg(self.state.join("state/journal.db"));
+        command.arg("SELECT CAST(bytes AS TEXT) FROM events ORDER BY seq");
+        let answer = finish(command, None)?;
+        if !answer.status.success() {
+            return Err(SiteError::Unexpected(format!("sqlite3: {}", answer.stderr)));
+        }
+        let event = |line| {
+            serde_json::from_str(line)
+                .map_err(|source| SiteError::Json { what: "an event".to_owned(), source })
+        };
+        answer.stdout.lines().map(event).collect()
+    }
+}
+
+fn finish(mut command: Command, input: Option<&str>) -> Result<Answer, SiteError> {
+    let what = format!("run {command:?}");
+    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().map_err(SiteError::io(&what))?;
+    if let Some(mut stdin) = child.stdin.take()
+        && let Some(line) = input
+    {
+        // A command that ends without reading says more by its status than by the broken pipe.
+        match writeln!(stdin, "{line}") {
+            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(SiteError::io(&what)(error)),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    let output = child.wait_with_output().map_err(SiteError::io(&what))?;
+    Ok(Answer {
+        status: output.status,
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    })
+}
+
+fn hub_toml(state: &Path, site: &Path, page_port: u16, broker_port: u16) -> String {
+    format!(
+        r#"state_dir = {state:?}
+site = {site:?}
+
+[page]
+listen = "127.0.0.1:{page_port}"
+hosts = []
+
+[ble]
+enabled = true
+adapter = "hci0"
+
+[lorawan]
+enabled = true
+host = "127.0.0.1"
+port = {broker_port}
+application = "+"
+"#
+    )
+}
+
+/// The hub's program with faults built in: the one named by `FROSTGUARD_EDGE_BIN`, or built once per process.
+fn binary() -> Result<PathBuf, SiteError> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    if let Some(named) = std::env::var_os("FROSTGUARD_EDGE_BIN") {
+        return Ok(PathBuf::from(named));
+    }
+    BINARY.get_or_init(build).clone().map_err(SiteError::Unexpected)
+}
+
+fn build() -> Result<PathBuf, String> {
+    let workspace = workspace();
+    let target = workspace.join("target/faults");
+    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
+        .current_dir(&workspace)
+        .args(["build", "--quiet", "-p", "frostguard-edge", "--features", "faults", "--target-dir"])
+        .arg(&target)
+        .status()
+        .map_err(|error| format!("cargo cannot be run: {error}"))?;
+    if !status.success() {
+        return Err("the hub does not build".to_owned());
+    }
+    Ok(target.join("debug/frostguard-edge"))
+}
+
+/// The folder of the whole project.
+pub fn workspace() -> PathBuf {
+    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    tests.parent().unwrap_or(tests).to_owned()
+}

@@ -1,0 +1,80 @@
+//! Owns a real MQTT broker: a mosquitto on the loopback with its own configuration.
+//! Takes a folder; gives the port, once the broker accepts connections.
+//! Must never listen beyond the loopback or touch the machine's own broker.
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use crate::clock::wait_for;
+use crate::error::SiteError;
+use crate::process::{Daemon, free_port};
+
+const READY_WITHIN: Duration = Duration::from_secs(10);
+const STOP_GRACE: Duration = Duration::from_secs(5);
+
+/// A running broker; it ends when dropped.
+#[derive(Debug)]
+pub struct Broker {
+    daemon: Daemon,
+    port: u16,
+}
+
+impl Broker {
+    /// Starts a broker on a free loopback port, with its files in `state`.
+    ///
+    /// # Errors
+    /// When it does not accept connections in time.
+    pub fn start(state: &Path) -> Result<Broker, SiteError> {
+        let port = free_port()?;
+        fs::create_dir_all(state).map_err(SiteError::io(format!("create {}", state.display())))?;
+        let config = state.join("mosquitto.conf");
+        // Started by root it would change its user, and with that forget that it must die with its parent.
+        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n");
+        fs::write(&config, text).map_err(SiteError::io("write the broker's configuration"))?;
+        let arguments = [Path::new("-c"), &config];
+        let mut daemon = Daemon::start("mosquitto", &program(), arguments, &[], state)?;
+        wait_for("the broker accepts connections", READY_WITHIN, || {
+            let up = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+            (up || daemon.ended().is_some()).then_some(())
+        })?;
+        if daemon.ended().is_some() {
+            return Err(SiteError::Unexpected(format!("the broker ended at once: {}", daemon.stderr())));
+        }
+        Ok(Broker { daemon, port })
+    }
+
+    /// Its port on 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Ends it.
+    ///
+    /// # Errors
+    /// When it had to be killed.
+    pub fn stop(&mut self) -> Result<(), SiteError> {
+        self.daemon.stop(STOP_GRACE).map(|_| ())
+    }
+}
+
+/// Debian installs the broker where an ordinary user's search path may not reach.
+fn program() -> PathBuf {
+    let usual = Path::new("/usr/sbin/mosquitto");
+    if usual.exists() { usual.to_owned() } else { PathBuf::from("mosquitto") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_broker_keeps_the_user_that_started_it() {
+        use std::os::unix::fs::MetadataExt as _;
+        let state = tempfile::tempdir().unwrap();
+        let broker = Broker::start(state.path()).unwrap();
+        let owner = |pid: &str| fs::metadata(format!("/proc/{pid}")).unwrap().uid();
+        assert_eq!(owner(&broker.daemon.id().to_string()), owner("self"));
+    }
+}

@@ -1,0 +1,97 @@
+//! Owns one complete world: broker, message bus, Bluetooth double, simulated site, a subscriber and a hub.
+//! Takes an empty folder; gives all of it on free ports, ended in order when stopped or dropped.
+//! Must never write outside that folder.
+
+use std::fs;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::error::SiteError;
+use crate::hub::{Hub, Surroundings};
+use crate::site::bluez::BluezDouble;
+use crate::site::broker::Broker;
+use crate::site::dbus::PrivateBus;
+use crate::site::simulation::{Pace, Sensor, Simulation};
+use crate::site::subscriber::Subscriber;
+use crate::site::thermal::Plant;
+
+/// Key of the freezer in the site document.
+pub const FREEZER: &str = "walk_in_freezer";
+/// Name of the freezer in the site document.
+pub const FREEZER_NAME: &str = "Walk-in freezer";
+/// Key of the fridge in the site document.
+pub const FRIDGE: &str = "fridge";
+/// Name of the fridge in the site document.
+pub const FRIDGE_NAME: &str = "Kitchen fridge";
+/// The freezer's upper limit in 0.01 °C.
+pub const FREEZER_MAX_CENTI_C: i16 = -1_500;
+/// The fridge's upper limit in 0.01 °C.
+pub const FRIDGE_MAX_CENTI_C: i16 = 800;
+/// How long a limit must be exceeded before an alarm.
+pub const DELAY: Duration = Duration::from_secs(60);
+/// Key of the person who may acknowledge.
+pub const PERSON: &str = "maria";
+/// That person's PIN.
+pub const PIN: &str = "246810";
+/// Where the hub's MQTT output speaks.
+pub const TOPIC: &str = "frostguard/demo";
+
+const PACE: Pace =
+    Pace { physics: 60, advert_every: Duration::from_secs(1), uplink_every: Duration::from_secs(5) };
+
+/// Everything around the hub and the hub itself, which is prepared but not started.
+pub struct World {
+    // Fields are dropped in this order: the hub first, what it depends on last.
+    /// The hub.
+    pub hub: Hub,
+    /// The units and their sensors.
+    pub site: Simulation,
+    /// Hears the hub's MQTT output from before its first start.
+    pub subscriber: Subscriber,
+    /// The Bluetooth daemon.
+    pub bluez: Arc<BluezDouble>,
+    /// The message bus.
+    pub bus: PrivateBus,
+    /// The MQTT broker.
+    pub broker: Broker,
+}
+
+impl World {
+    /// Makes a world in `state`, which is emptied first.
+    ///
+    /// # Errors
+    /// When any part does not come up.
+    pub fn start(state: &Path) -> Result<World, SiteError> {
+        if state.exists() {
+            fs::remove_dir_all(state).map_err(SiteError::io(format!("empty {}", state.display())))?;
+        }
+        let broker = Broker::start(&state.join("broker"))?;
+        let bus = PrivateBus::start(&state.join("bus"))?;
+        let bluez = Arc::new(BluezDouble::start(bus.address())?);
+        let subscriber = Subscriber::connect(broker.port(), "building", &["frostguard/demo/#"])?;
+        let around = Surroundings {
+            broker_port: broker.port(),
+            bus_address: bus.address(),
+            site: include_str!("demo_site.toml"),
+            pin: PIN,
+        };
+        let hub = Hub::prepare(&state.join("hub"), &around)?;
+        let tag = Sensor::Bthome { mac: "A4:C1:38:00:00:01".to_owned() };
+        let node = Sensor::Lht65 { dev_eui: "a84041ffff123456".to_owned() };
+        let units = vec![(FREEZER, Plant::WALK_IN_FREEZER, tag), (FRIDGE, Plant::FRIDGE, node)];
+        let site = Simulation::start(PACE, Arc::clone(&bluez), broker.port(), units);
+        Ok(World { hub, site, subscriber, bluez, bus, broker })
+    }
+
+    /// Ends everything but the hub, in order; the hub has been stopped before.
+    ///
+    /// # Errors
+    /// When a part had to be killed.
+    pub fn stop(self) -> Result<(), SiteError> {
+        let World { hub, site, subscriber, bluez, mut bus, mut broker } = self;
+        drop((hub, site, subscriber, bluez));
+        bus.stop()?;
+        broker.stop()
+    }
+}
