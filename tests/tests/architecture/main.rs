@@ -57,7 +57,9 @@ fn texts() -> Vec<(String, String)> {
 /// All tracked Rust files.
 fn sources() -> Vec<Source> {
     let rust = texts().into_iter().filter(|(path, _)| path.ends_with(".rs"));
-    rust.map(|(path, text)| Source::new(&path, &text)).collect()
+    let mut sources = rust.map(|(path, text)| Source::new(&path, &text)).collect::<Vec<_>>();
+    source::set_test_files_apart(&mut sources);
+    sources
 }
 
 fn metadata() -> serde_json::Value {

@@ -40,6 +40,47 @@ impl Source {
     }
 }
 
+/// Makes a file that another one declares as `#[cfg(test)] mod name;` a file of tests, with nothing shipped in it.
+pub fn set_test_files_apart(sources: &mut [Source]) {
+    let test_files: Vec<String> = sources.iter().flat_map(test_files_of).collect();
+    for source in sources.iter_mut().filter(|source| test_files.contains(&source.path)) {
+        source.shipped = "\n".repeat(source.text.lines().count());
+        source.strings.clear();
+    }
+}
+
+/// Paths at which the test modules that a file declares may stand.
+fn test_files_of(source: &Source) -> Vec<String> {
+    let (folder, file) = source.path.rsplit_once('/').unwrap_or(("", &source.path));
+    let stem = file.trim_end_matches(".rs");
+    let inner =
+        if matches!(stem, "mod" | "lib" | "main") { folder.to_owned() } else { format!("{folder}/{stem}") };
+    let lines: Vec<(&str, &str)> =
+        source.code.lines().map(str::trim).zip(source.text.lines().map(str::trim)).collect();
+    let mut found = Vec::new();
+    for at in
+        lines.iter().enumerate().filter(|(_, (code, _))| code.starts_with("#[cfg(test)]")).map(|(at, _)| at)
+    {
+        let mut path = None;
+        for (code, text) in &lines[at + 1..] {
+            if code.starts_with("#[path") {
+                path = text.split('"').nth(1);
+            } else if !code.starts_with("#[") {
+                let name = code.strip_suffix(';').and_then(|code| code.split("mod ").nth(1));
+                match (name, path) {
+                    (Some(_), Some(path)) => found.push(format!("{folder}/{path}")),
+                    (Some(name), None) => {
+                        found.extend([format!("{inner}/{name}.rs"), format!("{inner}/{name}/mod.rs")]);
+                    }
+                    (None, _) => {}
+                }
+                break;
+            }
+        }
+    }
+    found
+}
+
 /// What the walk is inside of.
 enum Inside {
     Code,
@@ -215,4 +256,18 @@ fn a_file_knows_its_module() {
     assert_eq!(Source::new("edge/src/sources/ble.rs", "").module(), ["sources", "ble"]);
     assert_eq!(Source::new("edge/src/store/mod.rs", "").module(), ["store"]);
     assert!(Source::new("edge/src/lib.rs", "").module().is_empty());
+}
+
+#[test]
+fn a_file_declared_for_tests_ships_nothing_and_its_neighbour_all() {
+    let parent =
+        "#[cfg(test)]\n#[path = \"axis_tests.rs\"]\nmod tests;\n#[cfg(test)]\nmod more;\nmod axis_story;";
+    let paths =
+        ["edge/src/axis_tests.rs", "edge/src/axis/more.rs", "edge/src/axis_story.rs", "edge/src/more.rs"];
+    let mut sources = vec![Source::new("edge/src/axis.rs", parent)];
+    sources.extend(paths.map(|path| Source::new(path, "fn a() { \"b\" }")));
+    set_test_files_apart(&mut sources);
+    let shipped: Vec<bool> = sources.iter().skip(1).map(|source| source.shipped.contains("fn a")).collect();
+    assert_eq!(shipped, [false, false, true, true]);
+    assert!(sources[1].strings.is_empty() && sources[1].code.contains("fn a"));
 }
