@@ -256,6 +256,9 @@ fn hub_toml(state: &Path, site: &Path, page_port: u16, broker_port: u16) -> Stri
         r#"state_dir = {state:?}
 site = {site:?}
 
+[clock]
+kept_by_host = true
+
 [page]
 listen = "127.0.0.1:{page_port}"
 hosts = []
