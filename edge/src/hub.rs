@@ -186,16 +186,22 @@ fn watch_over(
         match input {
             Ok(Input::Heard(heard)) => watch.hear(heard, now)?,
             Ok(Input::Report(report)) => watch.report(report, now)?,
-            // Whoever asked may have gone away since; what was wished is done all the same.
-            Ok(Input::Quiet(alert, answer)) => drop(answer.send(watch.quiet(alert, now)?)),
+            Ok(Input::Quiet(alert, answer)) => reply(answer, watch.quiet(alert, now)?),
             Ok(Input::Acknowledge(alert, person, answer)) => {
-                drop(answer.send(watch.acknowledge(alert, person, now)?))
+                reply(answer, watch.acknowledge(alert, person, now)?)
             }
             Ok(Input::Stop(reason)) => return watch.stop(reason, now),
             Err(RecvTimeoutError::Timeout) => watch.tick(now)?,
             Err(RecvTimeoutError::Disconnected) => return watch.stop("all parts are gone", now),
         }
         show(&watch, outputs, now, &mut shown);
+    }
+}
+
+/// Whoever asked may have gone away since; what was wished is done all the same.
+fn reply(answer: oneshot::Sender<Result<(), Refused>>, done: Result<(), Refused>) {
+    if answer.send(done).is_err() {
+        tracing::debug!("whoever asked did not wait for the answer");
     }
 }
 

@@ -83,23 +83,23 @@ impl Watch {
     pub(super) fn place_waiting(&mut self, correction: Correction) -> Result<(), WatchError> {
         // What waits in the open group is not durable yet, and reading back sees only what is.
         self.commit();
-        let (rows, highest) = match self.journal.waiting() {
+        let waiting_rows = match self.journal.waiting() {
             Ok(found) => found,
             Err(fault) => {
                 tracing::error!(%fault, "waiting values could not be read; they keep waiting");
                 return Ok(());
             }
         };
-        if rows.is_empty() {
+        if waiting_rows.frames.is_empty() {
             return Ok(());
         }
-        for (arrival, row) in rows {
+        for (arrival, row) in waiting_rows.frames {
             match waiting(&row) {
                 Some((reading, claim)) => self.place(reading, claim, arrival, correction)?,
                 None => self.count("values.waiting_unreadable"),
             }
         }
-        self.journal.also(Also::Placed { up_to: highest });
+        self.journal.also(Also::Placed { up_to: waiting_rows.highest });
         self.urgent = true;
         Ok(())
     }
