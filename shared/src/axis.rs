@@ -165,13 +165,21 @@ impl Axis {
         })
     }
 
-    /// Takes a correction and gives the stamp of its own record, which stands where the axis now is.
+    /// Takes a correction and gives the stamp of its own record, which stands at the near end of the jump: what is
+    /// placed inside the jump later is folded after it, and finds every running deadline moved along already.
     pub fn correct(&mut self, correction: Correction, sample: ClockSample) -> Stamp {
+        let stamp = Stamp {
+            at: sample.wall,
+            boot: self.boot,
+            boottime: sample.boottime,
+            rule: correction.from,
+            trust: sample.trust,
+        };
         self.anchor_ms += (correction.to - correction.from).0;
         self.offset = correction.offset;
         self.trusted_before = true;
-        self.last = self.last.max(RuleMs(correction.to.0 - 1));
-        self.stamp(sample)
+        self.last = self.last.max(correction.from);
+        stamp
     }
 
     /// True when the clock has just lost the trust it had; the shell records it once, then calls [`Axis::distrust`].
@@ -219,5 +227,5 @@ impl Axis {
 }
 
 #[cfg(test)]
-#[path = "axis_tests.rs"]
+#[path = "tests/axis.rs"]
 mod tests;

@@ -339,5 +339,5 @@ fn silence(text: SilenceText) -> SilenceRule {
 }
 
 #[cfg(test)]
-#[path = "document_tests.rs"]
+#[path = "tests/document.rs"]
 mod tests;

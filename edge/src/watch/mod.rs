@@ -176,6 +176,8 @@ impl Watch {
         };
         self.append_stamped(stamp, Draft::new(fact))?;
         self.keep_axis();
+        // The far end of the jump is reached before anything is placed inside it, so that it is placed as late.
+        self.fold(&Record::tick(self.axis.now(self.now)))?;
         self.place_waiting(correction)
     }
 

@@ -11,7 +11,7 @@ use crate::intake::Intake;
 use crate::site::{Site, SiteError, rules_hash};
 use crate::store::journal::{Also, BootRow};
 use crate::store::{self, Draft, Journal, StoreError, Tail, inspect};
-use frostguard_shared::axis::{Axis, AxisPast};
+use frostguard_shared::axis::{Axis, AxisPast, Correction};
 use frostguard_shared::chain::Hash;
 use frostguard_shared::event::{Fact, GapCause, OldEpoch, Subject};
 use frostguard_shared::ids::EpochId;
@@ -172,7 +172,13 @@ impl Watch {
             self.append(Draft::new(Fact::StorageDamaged { what, kept_as }))?;
         }
         // From here on corrections of the clock are found as in any tick.
-        self.tick(self.now)
+        self.tick(self.now)?;
+        if self.now.trust.is_trusted() {
+            // A boot that knows the time from its first moment needs no correction to place what waited for one.
+            let here = self.axis.now(self.now);
+            self.place_waiting(Correction { from: here, to: here, offset: self.axis.offset() })?;
+        }
+        Ok(())
     }
 
     /// Applies the site's rules if they differ from those in force, and assigns points that are new.

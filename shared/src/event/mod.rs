@@ -196,5 +196,5 @@ fn check(value: &Value, path: &str) -> Result<(), EventError> {
 }
 
 #[cfg(test)]
-#[path = "event_tests.rs"]
+#[path = "../tests/event.rs"]
 mod tests;

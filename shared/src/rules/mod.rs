@@ -40,6 +40,9 @@ pub fn step(state: State, record: &Record) -> (State, Vec<Effect>) {
 /// Folds records on top of a snapshot, in fold order whatever order they are given in. Of two values for one point
 /// and rule time the worse is kept: the larger distance outside the limits; if equal, the larger bytes.
 pub fn refold(snapshot: State, mut records: Vec<Record>) -> (State, Vec<Effect>) {
+    let downtimes: Vec<Record> =
+        records.iter().filter_map(|record| record.downtime(snapshot.frontier())).collect();
+    records.extend(downtimes);
     records.sort_by(Record::order);
     let mut fold = Fold::new(snapshot);
     let mut records = records.into_iter().peekable();
@@ -69,5 +72,5 @@ pub fn next_deadline(state: &State) -> Option<RuleMs> {
 }
 
 #[cfg(test)]
-#[path = "rules_tests.rs"]
+#[path = "../tests/rules.rs"]
 mod tests;

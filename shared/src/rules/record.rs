@@ -10,7 +10,7 @@ use crate::ids::PointId;
 use crate::point::Assignment;
 use crate::quantity::CentiCelsius;
 use crate::reading::{Door, Quality, Reading};
-use crate::time::RuleMs;
+use crate::time::{DurationMs, RuleMs};
 
 /// One record, or a tick, at its place on the axis.
 #[derive(Clone, PartialEq, Debug)]
@@ -33,10 +33,18 @@ pub enum Input {
         /// True if the axis shows how long it was down.
         known: bool,
     },
-    /// The axis jumped; the record stands at its far end.
+    /// The axis jumped; the record stands at the near end.
     ClockCorrected {
-        /// The near end.
-        from: RuleMs,
+        /// The far end.
+        to: RuleMs,
+    },
+    /// Nobody listened from here on. Derived from a start, so that what is placed in the downtime later is folded
+    /// with every sensor's silence excused already.
+    Deaf {
+        /// Until this start.
+        until: RuleMs,
+        /// For so long, the downtime.
+        length: DurationMs,
     },
     /// Rules took effect.
     RulesApplied(Box<SiteRules>),
@@ -131,7 +139,7 @@ impl Record {
             Fact::HubStarted { down_from, down_known, .. } => {
                 Input::Started { down_from: *down_from, known: *down_known }
             }
-            Fact::ClockCorrected { from_ms, .. } => Input::ClockCorrected { from: *from_ms },
+            Fact::ClockCorrected { to_ms, .. } => Input::ClockCorrected { to: *to_ms },
             Fact::DeviceAssigned { role, .. } => Input::Assigned(Assignment {
                 point: subject.point?,
                 unit: subject.unit?,
@@ -167,8 +175,17 @@ impl Record {
             Input::Fault { .. } | Input::Recovered { .. } => 6,
             Input::Quieted { .. } => 7,
             Input::Acknowledged { .. } => 8,
-            Input::Tick => 9,
+            Input::Deaf { .. } => 9,
+            Input::Tick => 10,
         }
+    }
+
+    /// The downtime before a start as a record of its own, at its near end but not before `frontier`.
+    pub(super) fn downtime(&self, frontier: RuleMs) -> Option<Self> {
+        let Input::Started { down_from: Some(from), .. } = self.input else { return None };
+        let input = Input::Deaf { until: self.at, length: self.at - from };
+        Some(Self { at: from.max(frontier), input, tie: Tie::Nothing })
+            .filter(|downtime| downtime.at < self.at)
     }
 
     /// The fold order.

@@ -198,11 +198,13 @@ impl State {
 pub(super) struct Fold {
     state: State,
     effects: Vec<Effect>,
+    /// The start whose downtime has been excused already.
+    excused: Option<RuleMs>,
 }
 
 impl Fold {
     pub(super) fn new(state: State) -> Self {
-        Self { state, effects: Vec::new() }
+        Self { state, effects: Vec::new(), excused: None }
     }
 
     pub(super) fn finish(self) -> (State, Vec<Effect>) {
@@ -230,15 +232,16 @@ impl Fold {
         }
         match &record.input {
             Input::Started { down_from, known } => self.started(at, *down_from, *known),
-            Input::ClockCorrected { from } => {
-                self.fire_before(*from);
-                self.shift(at - *from);
-            }
             _ => self.fire_before(at),
         }
         self.state.frontier = at;
         match &record.input {
-            Input::Started { .. } | Input::ClockCorrected { .. } | Input::Tick | Input::Recovered { .. } => {}
+            Input::Started { .. } | Input::Tick | Input::Recovered { .. } => {}
+            Input::ClockCorrected { to } => self.shift(*to - at),
+            Input::Deaf { until, length } => {
+                self.excuse(*length);
+                self.excused = Some(*until);
+            }
             Input::RulesApplied(rules) => self.apply_rules(at, rules),
             Input::Assigned(assignment) => self.assign(*assignment),
             Input::Door { point, door } => {
@@ -281,11 +284,8 @@ impl Fold {
 
     /// Downtime: nobody listened, so no point gets later by it; but food went on warming, so all else elapsed.
     fn started(&mut self, at: RuleMs, down_from: Option<RuleMs>, known: bool) {
-        if let Some(from) = down_from {
-            for state in self.state.points.values_mut() {
-                state.data.shift(at - from);
-                state.instrument.shift(at - from);
-            }
+        if let Some(from) = down_from.filter(|_| self.excused != Some(at)) {
+            self.excuse(at - from);
         }
         self.fire_before(at);
         if known || down_from.is_none() {
@@ -300,6 +300,14 @@ impl Fold {
             self.state.alerts.iter().filter(|(_, a)| a.ends_at().is_some()).map(|(k, _)| *k).collect();
         for episode in ends {
             self.end_alert(episode, at, RuleMs(i64::MAX));
+        }
+    }
+
+    /// Nobody listened for so long: that is no silence of the sensors.
+    fn excuse(&mut self, length: DurationMs) {
+        for state in self.state.points.values_mut() {
+            state.data.shift(length);
+            state.instrument.shift(length);
         }
     }
 

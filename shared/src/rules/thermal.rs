@@ -215,7 +215,8 @@ impl Accrual {
         Self { running_since: Some(self.running_since.unwrap_or(at)), ..self }
     }
     fn pause(self, at: RuleMs) -> Self {
-        let stretch = self.running_since.map_or(DurationMs(0), |since| at - since);
+        // A value placed inside a jump of the axis comes before a stretch that was moved along with it.
+        let stretch = self.running_since.map_or(DurationMs(0), |since| (at - since).max(DurationMs(0)));
         Self { accrued: self.accrued + stretch, running_since: None }
     }
 }

@@ -128,6 +128,13 @@ fn record(at: i64, input: Input) -> Record {
     record
 }
 
+fn late(mut record: Record) -> Record {
+    if let Input::Reading { live, .. } = &mut record.input {
+        *live = false;
+    }
+    record
+}
+
 fn reading(n: u8, at: i64, hundredths: i32, quality: Quality) -> Record {
     Record::of_reading(&Reading {
         seq: 1,
@@ -356,7 +363,8 @@ fn a_clock_that_is_corrected_forward_in_an_episode_is_no_elapsed_time() {
     let mut site = Site::freezer();
     site.value(0, -1400);
     let day = 86_400_000;
-    site.fold(record(T0 + 2 * MINUTE + 3 * day, Input::ClockCorrected { from: RuleMs(T0 + 2 * MINUTE) }));
+    site.fold(record(T0 + 2 * MINUTE, Input::ClockCorrected { to: RuleMs(T0 + 2 * MINUTE + 3 * day) }));
+    site.tick(T0 + 2 * MINUTE + 3 * day);
     assert!(site.raised().is_empty());
     assert_eq!(
         site.state.point(point(7)).unwrap().data.heard,
@@ -371,6 +379,35 @@ fn a_clock_that_is_corrected_forward_in_an_episode_is_no_elapsed_time() {
         (RuleMs(T0), RuleMs(T0 + 5 * MINUTE + 3 * day)),
         "the episode keeps its name"
     );
+}
+
+#[test]
+fn values_placed_in_a_downtime_or_in_a_jump_of_the_axis_make_no_other_sensor_silent() {
+    let day = 86_400_000;
+    let begin = || {
+        let mut site = Site::with(&[7, 8], freezer());
+        site.value(0, -1800);
+        site.fold(reading(8, T0 + 1, -1800, Quality::Valid));
+        site
+    };
+    let started = record(T0 + day, Input::Started { down_from: Some(RuleMs(T0 + 1)), known: true });
+    let corrected = record(T0 + 2, Input::ClockCorrected { to: RuleMs(T0 + day) });
+    for hole in [started, corrected] {
+        let site = begin();
+        let records: Vec<Record> = (1..20)
+            .map(|minute| late(reading(8, T0 + minute * MINUTE, -1400, Quality::Valid)))
+            .chain([hole, Record::tick(RuleMs(T0 + day + 1))])
+            .collect();
+        let (_, effects) = refold(site.state, records);
+        let raised: Vec<Condition> = effects
+            .iter()
+            .filter_map(|effect| match effect {
+                Effect::Alert { episode, change: AlertChange::Raised { .. }, .. } => Some(episode.condition),
+                _ => None,
+            })
+            .collect();
+        assert_eq!(raised, [Condition::TooWarm]);
+    }
 }
 
 #[test]

@@ -49,7 +49,8 @@ fn off_three_days_and_woken_at_1970_the_axis_goes_on_from_its_last_record_and_ju
         Correction { from: RuleMs(NOV + 60_001), to: RuleMs(NOV + 3 * DAY), offset: DurationMs(0) }
     );
     let stamp = axis.correct(correction, synced);
-    assert_eq!(stamp.rule, RuleMs(NOV + 3 * DAY));
+    assert_eq!(stamp.rule, RuleMs(NOV + 60_001), "its own record stands before the jump");
+    assert_eq!(axis.peek(synced).rule, RuleMs(NOV + 3 * DAY));
     assert_eq!(axis.correction(synced), None, "a correction that was taken is not called for again");
 }
 
@@ -128,9 +129,10 @@ fn datalog_frames_with_absolute_times_wait_for_the_clock_and_are_placed_by_the_o
     assert_eq!(axis.place(measured, RuleMs(NOV + 5), Trust::Untrusted), Placement::Waits);
     let synced = sample(NOV + 3 * DAY, 9_000, Trust::Synced);
     let correction = axis.correction(synced).unwrap();
-    let stamp = axis.correct(correction, synced);
+    axis.correct(correction, synced);
+    let now = axis.peek(synced).rule;
     assert_eq!(
-        axis.place(measured, stamp.rule, Trust::Synced),
+        axis.place(measured, now, Trust::Synced),
         Placement::Late { rule: RuleMs(NOV + DAY), age: DurationMs(2 * DAY) }
     );
 }
@@ -174,13 +176,13 @@ proptest! {
                 axis = Axis::at_boot(Boot(boot), sample(wall, boottime, trust), past);
             }
             let now = sample(wall, boottime, trust);
-            let rule = match axis.correction(now) {
-                Some(correction) => {
-                    prop_assert!(correction.to >= correction.from);
-                    axis.correct(correction, now).rule
-                }
-                None => axis.stamp(now).rule,
-            };
+            if let Some(correction) = axis.correction(now) {
+                prop_assert!(correction.to >= correction.from);
+                let own = axis.correct(correction, now).rule;
+                prop_assert!(own > last, "{own:?} after {last:?}");
+                last = own;
+            }
+            let rule = axis.stamp(now).rule;
             prop_assert!(rule > last, "{rule:?} after {last:?}");
             if trust.is_trusted() {
                 prop_assert!((axis.wall_of(rule) - WallMs(wall)).0.abs() <= CORRECTION_FROM.0 + 1);

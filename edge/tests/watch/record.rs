@@ -1,0 +1,195 @@
+//! The record: durable in order, sealed, verified from its bytes, and carried on when the disk fails.
+
+use crate::world::{MINUTE, SECOND, World};
+use frostguard_edge::annunciators::Level;
+use frostguard_edge::store::inspect::VerifyError;
+use frostguard_shared::chain::ChainError;
+use frostguard_shared::event::Fact;
+use frostguard_shared::rules::UnitStatus;
+
+#[test]
+fn readings_are_durable_within_five_seconds_and_a_transition_takes_the_open_group_along() {
+    let mut world = World::new();
+    world.freezer(-1800);
+    world.run(4 * SECOND);
+    assert_eq!(world.readings().len(), 0);
+    world.run(SECOND);
+    assert_eq!(world.readings().len(), 1);
+    world.run(MINUTE);
+    world.freezer(-1800);
+    world.freezer(-1400);
+    assert_eq!(
+        world.readings().len(),
+        3,
+        "the excursion's first reading is durable before anyone knows of it"
+    );
+}
+
+#[test]
+fn a_power_cut_loses_at_most_the_open_group_and_the_numbers_go_on_without_a_gap() {
+    let mut world = World::new();
+    world.freezer_for(3, -1800);
+    world.run(6 * SECOND);
+    world.run(MINUTE);
+    world.freezer(-1790);
+    world.killed();
+    world.start();
+    world.freezer_for(2, -1800);
+    world.run(6 * SECOND);
+    let seqs: Vec<i64> = world
+        .sql()
+        .prepare("SELECT seq FROM readings ORDER BY seq")
+        .unwrap()
+        .query_map([], |row| row.get(0))
+        .unwrap()
+        .map(Result::unwrap)
+        .collect();
+    assert_eq!(seqs, [1, 2, 3, 4, 5]);
+    assert!(world.verifies().is_ok());
+}
+
+#[test]
+fn a_clean_stop_seals_everything_and_an_unsealed_tail_is_sealed_at_the_next_start() {
+    let mut world = World::new();
+    world.freezer_for(5, -1800);
+    world.stopped();
+    let verified = world.verifies().unwrap();
+    assert_eq!((verified.readings_sealed, verified.readings_unsealed), (5, 0));
+    world.start();
+    world.freezer_for(2, -1800);
+    world.run(6 * SECOND);
+    world.killed();
+    assert_eq!(world.verifies().unwrap().readings_unsealed, 2);
+    world.start();
+    let verified = world.verifies().unwrap();
+    assert_eq!((verified.readings_sealed, verified.readings_unsealed), (7, 0));
+    assert!(
+        matches!(world.facts().last(), Some(Fact::Gap { .. })) || world.count_of("gap/1") == 2,
+        "downtime is a recorded hole"
+    );
+}
+
+#[test]
+fn a_seal_is_written_when_it_is_full_and_every_hour() {
+    let mut world = World::new();
+    for n in 0..1_030 {
+        world.pass(MINUTE);
+        world.freezer(if n % 2 == 0 { -1800 } else { -1700 });
+    }
+    let seals: Vec<u64> = world
+        .facts()
+        .iter()
+        .filter_map(|fact| match fact {
+            Fact::ReadingsSealed { count, .. } => Some(*count),
+            _ => None,
+        })
+        .collect();
+    assert!(seals.len() >= 17 && seals.iter().all(|count| *count <= 1_024), "{seals:?}");
+    world.run(6 * SECOND);
+    assert!(world.verifies().is_ok());
+}
+
+#[test]
+fn an_edited_event_is_named_by_its_number() {
+    let mut world = World::new();
+    world.freezer_for(7, -1400);
+    world.stopped();
+    world.sql().execute("UPDATE events SET bytes = CAST(replace(CAST(bytes AS TEXT), 'critical', 'info') AS BLOB) WHERE seq = (SELECT max(seq) FROM events WHERE CAST(bytes AS TEXT) LIKE '%alert.raised%')", []).unwrap();
+    let seq =
+        world.events().iter().find(|event| event.envelope.kind == "alert.raised/1").unwrap().envelope.seq;
+    assert!(
+        matches!(world.verifies(), Err(VerifyError::Chain(ChainError::Broken { seq: named })) if named == seq)
+    );
+}
+
+#[test]
+fn a_deleted_event_and_an_edited_or_deleted_reading_are_found() {
+    let mut world = World::new();
+    world.freezer_for(7, -1800);
+    world.stopped();
+    let edited = |change: &str| {
+        let copy = tempfile::tempdir().unwrap();
+        let path = copy.path().join("journal.db");
+        world.sql().execute("VACUUM INTO ?1", [path.to_str().unwrap()]).unwrap();
+        rusqlite::Connection::open(&path).unwrap().execute(change, []).unwrap();
+        frostguard_edge::store::inspect::verify(&path)
+    };
+    assert!(matches!(
+        edited("DELETE FROM events WHERE seq = 3"),
+        Err(VerifyError::Chain(ChainError::Missing { expected: 3, found: 4 }))
+    ));
+    for change in [
+        "UPDATE readings SET temperature = -1900 WHERE seq = 4",
+        "DELETE FROM readings WHERE seq = 7",
+        "UPDATE readings SET rule_ms = rule_ms - 1 WHERE seq = 1",
+    ] {
+        assert!(matches!(edited(change), Err(VerifyError::Seal { first: 1, last: 7, .. })), "{change}");
+    }
+    assert!(edited("UPDATE snapshots SET frontier_ms = 0").is_ok(), "snapshots are no part of the record");
+}
+
+#[test]
+fn a_disk_that_cannot_be_written_never_stops_an_alarm_and_everything_is_written_later() {
+    let mut world = World::new();
+    world.freezer_for(2, -1400);
+    let blocker = world.sql();
+    blocker.execute_batch("BEGIN IMMEDIATE").unwrap();
+    world.pass(5 * MINUTE);
+    world.tick();
+    assert_eq!(world.status("freezer"), UnitStatus::AlarmActive);
+    assert_eq!(world.desired().loudest(), Level::Alarm);
+    assert!(world.desired().storage_fault.is_some(), "the disk's fault is an alarm of its own");
+    assert_eq!(world.count_of("alert.raised/1"), 0);
+    blocker.execute_batch("ROLLBACK").unwrap();
+    world.run(6 * SECOND);
+    assert!(world.desired().storage_fault.is_none());
+    assert_eq!(world.count_of("alert.raised/1"), 1);
+    assert!(world.verifies().is_ok());
+}
+
+#[test]
+fn a_damaged_journal_is_set_aside_and_the_new_epoch_says_so() {
+    let mut world = World::new();
+    world.freezer_for(7, -1400);
+    world.stopped();
+    std::fs::write(world.journal(), b"this is not a database, whatever it was before it was written over")
+        .unwrap();
+    world.start();
+    let kept = world.folder.path().join("journal.db.damaged-1");
+    assert!(kept.exists(), "nothing is ever deleted");
+    assert_eq!(world.events()[0].envelope.kind, "epoch.started/1");
+    assert_eq!(world.count_of("storage.damaged/1"), 1);
+    world.freezer_for(7, -1400);
+    assert_eq!(world.status("freezer"), UnitStatus::AlarmActive);
+    assert!(world.verifies().is_ok());
+}
+
+#[test]
+fn a_journal_of_another_hub_is_refused() {
+    let mut world = World::new();
+    world.stopped();
+    std::fs::remove_file(world.folder.path().join("identity.json")).unwrap();
+    let mut identity = frostguard_edge::identity::Identity::open(world.folder.path(), world.clock).unwrap();
+    let site =
+        frostguard_edge::site::Site::load(&world.folder.path().join("site.toml"), &mut identity, world.clock)
+            .unwrap();
+    let started = frostguard_edge::watch::Watch::start(
+        world.folder.path(),
+        site.into(),
+        identity,
+        "b",
+        frostguard_shared::time::DurationMs::seconds(5),
+        world.clock,
+    );
+    assert!(started.is_err());
+}
+
+#[test]
+fn a_door_is_recorded_when_it_moves() {
+    let mut world = World::new();
+    for hex in ["401100", "401101", "401101", "401100"] {
+        world.advert(hex);
+        world.run(SECOND);
+    }
+    assert_eq!(world.count_of("door.changed/1"), 3);
+}
