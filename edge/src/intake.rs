@@ -1,15 +1,16 @@
 //! Intake: decides what of the frames heard becomes a record.
 //!
-//! Owns the memory of what was last recorded of each point. Pure: takes a value and its rule time, gives a verdict.
+//! Owns the memory of whom is listened to, when each was last heard, and what was last recorded of each point. Pure:
+//! takes a value and its rule time, gives a verdict. What is only heard updates this memory and is never a row.
 //!
 //! A reading is recorded when its point's slot of a minute has none yet; or the value moved by 0.20 °C or 2 %RH since
 //! the last one recorded; or it is on another side of a limit; or its quality or a door flag changed. Beyond the slot
 //! at most 12 per point and minute; the rest is counted. A door and a fault are recorded when they change, always.
 
-use crate::sources::ChannelValue;
+use crate::sources::{Address, ChannelValue};
 use frostguard_shared::event::Fault;
 use frostguard_shared::ids::PointId;
-use frostguard_shared::quantity::{BasisPointsRh, CentiCelsius};
+use frostguard_shared::quantity::{BasisPointsRh, CentiCelsius, Dbm};
 use frostguard_shared::reading::{Door, Quality, Reading};
 use frostguard_shared::rules::ThermalRule;
 use frostguard_shared::time::RuleMs;
@@ -61,9 +62,20 @@ struct Memory {
 
 type LateKey = (PointId, RuleMs, CentiCelsius);
 
-/// The memory of all points.
+/// When a device was last heard, and how strong.
+#[derive(Clone, Copy, Debug)]
+pub struct LastHeard {
+    /// On the rule axis.
+    pub at: RuleMs,
+    /// Signal.
+    pub signal: Option<Dbm>,
+}
+
+/// The memory of all devices and points.
 #[derive(Debug, Default)]
 pub struct Intake {
+    devices: BTreeMap<Address, usize>,
+    heard: BTreeMap<Address, LastHeard>,
     points: BTreeMap<PointId, Memory>,
     late: BTreeSet<LateKey>,
     late_order: VecDeque<LateKey>,
@@ -82,6 +94,26 @@ impl Intake {
             intake.is_new_late(reading.point, reading.rule, reading.temperature);
         }
         intake
+    }
+
+    /// Listens to these devices, in the order of the site document; all others are strangers.
+    pub fn expect(&mut self, devices: impl Iterator<Item = Address>) {
+        self.devices = devices.enumerate().map(|(at, address)| (address, at)).collect();
+    }
+
+    /// The place in the site document of the device with this address.
+    pub fn device(&self, address: Address) -> Option<usize> {
+        self.devices.get(&address).copied()
+    }
+
+    /// Notes that a device was heard.
+    pub fn note(&mut self, address: Address, heard: LastHeard) {
+        self.heard.insert(address, heard);
+    }
+
+    /// When a device was last heard in this run.
+    pub fn last_heard(&self, address: Address) -> Option<LastHeard> {
+        self.heard.get(&address).copied()
     }
 
     /// Notes what a point's door was last.

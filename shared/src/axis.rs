@@ -227,5 +227,4 @@ impl Axis {
 }
 
 #[cfg(test)]
-#[path = "tests/axis.rs"]
 mod tests;

@@ -339,5 +339,4 @@ fn silence(text: SilenceText) -> SilenceRule {
 }
 
 #[cfg(test)]
-#[path = "tests/document.rs"]
 mod tests;

@@ -40,7 +40,7 @@ impl Watch {
         (rule, age): (RuleMs, DurationMs),
     ) -> Result<(), WatchError> {
         let arrival = self.axis.peek(self.now);
-        match super::reading(arrival, point, value, frame, decoded) {
+        match super::arrival::reading(arrival, point, value, frame, decoded) {
             Some(reading) => self.late_reading(reading, rule, age),
             None => {
                 self.count("values.late_without_temperature");
@@ -66,7 +66,7 @@ impl Watch {
             Measured::Ago(age) => Claim::AgeMs(age.0),
             Measured::Now => Claim::AgeMs(0),
         };
-        let reading = super::reading(arrival, point, value, frame, &Decoded::default());
+        let reading = super::arrival::reading(arrival, point, value, frame, &Decoded::default());
         let waiting =
             reading.map(|reading| Waiting { reading: hex::encode(reading.to_bytes()), measured: claim });
         match waiting.map(|waiting| serde_json::to_vec(&waiting)) {

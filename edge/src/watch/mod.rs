@@ -4,6 +4,7 @@
 //! and only then let annunciators and page know. It runs on one thread and is given every time and every frame; it
 //! reads no clock. If the disk fails it goes on folding, and the fault is an alarm of its own.
 
+mod arrival;
 mod effects;
 mod late;
 mod reconcile;
@@ -16,16 +17,13 @@ pub use view::{AlarmView, PointView, UnitView, View};
 use crate::annunciators::{News, Report};
 use crate::entropy::EntropyError;
 use crate::identity::{Identity, IdentityError};
-use crate::intake::{Intake, Verdict};
-use crate::site::{Device, Point, Site};
-use crate::sources::{Address, ChannelValue, Decoded, Frame, Heard, Refusal};
+use crate::intake::Intake;
+use crate::site::Site;
 use crate::store::journal::{Also, BootRow};
 use crate::store::{Draft, Journal, StoreError};
-use frostguard_shared::axis::{Axis, Correction, Placement, Stamp};
+use frostguard_shared::axis::{Axis, Correction, Stamp};
 use frostguard_shared::event::{Actor, ActorKind, Fact, Subject};
 use frostguard_shared::ids::{AlertId, PersonId};
-use frostguard_shared::point::Channel;
-use frostguard_shared::quantity::Dbm;
 use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{
     EpisodeKey, QUIET_LENGTH, Record, State, acknowledgement_length, next_deadline, step,
@@ -70,15 +68,6 @@ pub enum Refused {
     NotRecorded,
 }
 
-/// When a device was last heard, and how strong.
-#[derive(Clone, Copy, Debug)]
-pub struct LastHeard {
-    /// On the rule axis.
-    pub at: RuleMs,
-    /// Signal.
-    pub signal: Option<Dbm>,
-}
-
 /// The watch of one hub.
 pub struct Watch {
     site: Arc<Site>,
@@ -88,8 +77,6 @@ pub struct Watch {
     axis: Axis,
     boot: BootRow,
     intake: Intake,
-    devices: BTreeMap<Address, usize>,
-    heard: BTreeMap<Address, LastHeard>,
     alerts: BTreeMap<EpisodeKey, (AlertId, u64)>,
     announced: BTreeMap<String, u64>,
     told_at_start: Arc<BTreeMap<String, u64>>,
@@ -108,30 +95,8 @@ pub struct Watch {
     now: ClockSample,
 }
 
-/// What is heard and how time passes.
+/// How time passes.
 impl Watch {
-    /// Takes what a source says.
-    ///
-    /// # Errors
-    /// The watch cannot go on.
-    pub fn hear(&mut self, heard: Heard, now: ClockSample) -> Result<(), WatchError> {
-        self.begin(now)?;
-        match heard {
-            Heard::Frame(frame) => self.frame(&frame)?,
-            Heard::Refused { source, refusal } => self.refused(source, &refusal),
-            Heard::Source { source, fault } => {
-                if self.sources.get(source) != Some(&fault) {
-                    match &fault {
-                        Some(fault) => tracing::warn!(source, %fault, "the source cannot hear"),
-                        None => tracing::info!(source, "the source hears"),
-                    }
-                }
-                self.sources.insert(source, fault);
-            }
-        }
-        self.settle()
-    }
-
     /// Lets time pass: deadlines fire, groups are committed, corrections are recorded.
     ///
     /// # Errors
@@ -187,96 +152,6 @@ impl Watch {
         self.boot.trusted = self.now.trust.is_trusted();
         self.journal.also(Also::Boot(self.boot.clone()));
         self.urgent = true;
-    }
-
-    fn frame(&mut self, frame: &Frame) -> Result<(), WatchError> {
-        let Some(at) = self.devices.get(&frame.address).copied() else {
-            self.count("frames.unknown_device");
-            return Ok(());
-        };
-        let site = Arc::clone(&self.site);
-        let device = &site.devices[at];
-        self.heard.insert(frame.address, LastHeard { at: self.axis.now(self.now), signal: frame.signal });
-        self.count("frames.heard");
-        match device.model.decode(&frame.payload) {
-            Ok(decoded) => {
-                for decoded in decoded {
-                    self.decoded(device, frame, &decoded)?;
-                }
-            }
-            Err(refusal) => self.refused(device.model.name(), &refusal),
-        }
-        Ok(())
-    }
-
-    fn refused(&mut self, source: &str, refusal: &Refusal) {
-        let name = format!("refused.{source}.{}", refusal.reason());
-        if !self.counters.contains_key(&name) {
-            tracing::warn!(source, %refusal, "refused; later ones of the kind are only counted");
-        }
-        self.count(&name);
-    }
-
-    fn decoded(&mut self, device: &Device, frame: &Frame, decoded: &Decoded) -> Result<(), WatchError> {
-        let measured = decoded.measured.unwrap_or(frame.measured);
-        for (channel, value) in &decoded.channels {
-            let Some(point) = device.points.get(channel) else {
-                self.count("values.channel_not_used");
-                continue;
-            };
-            let arrival = self.axis.peek(self.now);
-            match self.axis.place(measured, arrival.rule, arrival.trust) {
-                Placement::Live => self.live(device, *channel, *point, *value, frame, decoded)?,
-                Placement::Late { rule, age } => self.late(*point, *value, frame, decoded, (rule, age))?,
-                Placement::Waits => self.wait(*point, *value, measured, frame),
-                Placement::Future { ahead } => {
-                    if !self.counters.contains_key("refused.time.future") {
-                        tracing::warn!(device = device.key, %ahead, "refused: measured in the future");
-                    }
-                    self.count("refused.time.future");
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn live(
-        &mut self,
-        device: &Device,
-        channel: Channel,
-        point: Point,
-        value: ChannelValue,
-        frame: &Frame,
-        decoded: &Decoded,
-    ) -> Result<(), WatchError> {
-        let rule = self.axis.peek(self.now).rule;
-        let limits = self.site.unit(point.unit).and_then(|unit| unit.rules.thermal);
-        let subject =
-            Subject { unit: Some(point.unit), device: Some(device.id), point: Some(point.id), alert: None };
-        match self.intake.decide(point.id, value, rule, limits.as_ref()) {
-            Verdict::Reading { recovered } => {
-                if recovered {
-                    self.append(Draft { fact: Fact::DeviceRecovered, subject, actor: None })?;
-                }
-                let stamp = self.axis.stamp(self.now);
-                self.reading(reading(stamp, point, value, frame, decoded))
-            }
-            Verdict::Door(door) => {
-                self.append(Draft { fact: Fact::DoorChanged { door }, subject, actor: None })
-            }
-            Verdict::Fault(fault) => {
-                tracing::warn!(device = device.key, %channel, ?fault, "the sensor gives no value");
-                self.append(Draft { fact: Fact::DeviceFault { fault }, subject, actor: None })
-            }
-            Verdict::Suppressed => {
-                self.count("values.suppressed");
-                Ok(())
-            }
-            Verdict::OverBound => {
-                self.count("values.over_bound");
-                Ok(())
-            }
-        }
     }
 
     /// Appends a reading to the open group and folds it. A reading that the full group cannot take still reaches the
@@ -491,35 +366,4 @@ impl Watch {
             }
         }
     }
-}
-
-/// A reading as it arrives now; `None` for a value that is none.
-fn reading(
-    stamp: Stamp,
-    point: Point,
-    value: ChannelValue,
-    frame: &Frame,
-    decoded: &Decoded,
-) -> Option<Reading> {
-    let ChannelValue::Temperature { temperature, quality, humidity } = value else { return None };
-    Some(Reading {
-        seq: 0,
-        at: stamp.at,
-        boot: stamp.boot,
-        boottime: stamp.boottime,
-        rule: stamp.rule,
-        age_ms: 0,
-        trust: stamp.trust,
-        point: point.id,
-        temperature,
-        humidity,
-        battery_percent: decoded.battery_percent,
-        battery: decoded.battery,
-        signal: frame.signal,
-        door: decoded.channels.iter().find_map(|(_, value)| match value {
-            ChannelValue::Door(door) => Some(*door),
-            _ => None,
-        }),
-        quality,
-    })
 }

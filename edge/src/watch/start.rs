@@ -106,7 +106,7 @@ impl Watch {
         for (point, known) in state.points() {
             known.door.into_iter().for_each(|door| intake.remember_door(*point, door));
         }
-        let devices = site.devices.iter().enumerate().map(|(at, device)| (device.address, at)).collect();
+        intake.expect(site.devices.iter().map(|device| device.address));
         Self {
             site,
             identity,
@@ -115,8 +115,6 @@ impl Watch {
             axis,
             boot,
             intake,
-            devices,
-            heard: BTreeMap::new(),
             alerts: tail.alerts.clone(),
             announced: tail.announced.clone(),
             told_at_start: Arc::new(tail.announced.clone()),

@@ -121,7 +121,7 @@ impl Watch {
         let points = self.site.points().filter(|(_, _, point)| point.unit == unit.id).map(
             |(device, channel, point)| {
                 let state = self.state.point(point.id);
-                let heard = self.heard.get(&device.address);
+                let heard = self.intake.last_heard(device.address);
                 PointView {
                     device: device.key.clone(),
                     channel,

@@ -196,5 +196,4 @@ fn check(value: &Value, path: &str) -> Result<(), EventError> {
 }
 
 #[cfg(test)]
-#[path = "../tests/event.rs"]
 mod tests;

@@ -13,8 +13,10 @@
 mod alert;
 mod config;
 mod effect;
+mod fold;
 mod listening;
 mod record;
+mod regions;
 mod state;
 mod thermal;
 
@@ -28,7 +30,7 @@ pub use state::{PointState, State};
 pub use thermal::Thermal;
 
 use crate::time::RuleMs;
-use state::Fold;
+use fold::Fold;
 
 /// Folds one record. The caller records the effects before it performs them.
 pub fn step(state: State, record: &Record) -> (State, Vec<Effect>) {
@@ -72,5 +74,4 @@ pub fn next_deadline(state: &State) -> Option<RuleMs> {
 }
 
 #[cfg(test)]
-#[path = "../tests/rules.rs"]
 mod tests;
