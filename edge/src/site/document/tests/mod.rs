@@ -78,3 +78,15 @@ fn a_unit_without_limits_is_allowed_and_told() {
     let document = Document::parse(Path::new("site.toml"), &text).unwrap();
     assert_eq!(document.unlimited().collect::<Vec<_>>(), ["fridge"]);
 }
+
+#[test]
+fn the_documents_that_are_installed_are_right_and_show_the_defaults() {
+    let etc = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/etc"));
+    let document = Document::load(&etc.join("site.toml")).unwrap();
+    assert_eq!(document.unlimited().count(), 0);
+    let shown = crate::config::load(&etc.join("hub.toml")).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("empty.toml"), "").unwrap();
+    let defaults = crate::config::load(&folder.path().join("empty.toml")).unwrap();
+    assert_eq!(format!("{shown:?}"), format!("{defaults:?}"));
+}
