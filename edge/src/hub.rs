@@ -16,6 +16,7 @@ use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs};
 use rustix::fs::{FlockOperation, flock};
 use std::fs::File;
+use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -24,6 +25,7 @@ use std::time::Duration;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinSet;
 
 /// Inputs that may wait for the watch.
 const QUEUE: usize = 1_024;
@@ -63,6 +65,9 @@ pub enum HubError {
     /// The watch's thread is gone.
     #[error("the watch's thread ended without a word")]
     Thread,
+    /// A source, an output or the page has ended, which none of them does by itself.
+    #[error("a part of the hub has ended: {0}")]
+    Part(String),
 }
 
 fn io(what: impl Into<String>) -> impl FnOnce(std::io::Error) -> HubError {
@@ -100,7 +105,10 @@ impl Hub {
     /// Something that the hub cannot be without.
     pub fn open(config: Config) -> Result<Self, HubError> {
         let folder = config.state_dir.clone();
-        std::fs::create_dir_all(&folder)
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(&folder)
             .map_err(io(format!("the state folder {} cannot be made", folder.display())))?;
         let lock = File::create(folder.join("lock"))
             .map_err(io(format!("the lock in {} cannot be made", folder.display())))?;
@@ -133,8 +141,9 @@ impl Hub {
             .map_err(io(format!("the page cannot listen on {}", config.page.listen)))?;
         let address = listener.local_addr().map_err(io("the page's address cannot be read"))?;
         tracing::info!(%hub, site = site.name, "rules are live; the page is at http://{address}/");
+        let mut parts = JoinSet::new();
         for output in &site.outputs {
-            annunciate(&output.key, &output.kind, desired.subscribe(), input.clone());
+            annunciate(&mut parts, &output.key, &output.kind, desired.subscribe(), input.clone());
         }
         let outputs = Outputs { desired, view, dropped: Arc::clone(&dropped) };
         let thread_clock = clock.clone();
@@ -146,18 +155,23 @@ impl Hub {
                 let _ = ended.send(watch_over(watch, &inputs, &thread_clock, &outputs));
             })
             .map_err(io("the watch's thread cannot be made"))?;
-        listen(&config, &clock, &format!("frostguard-{hub}"), &input, &dropped)?;
+        listen(&mut parts, &config, &clock, &format!("frostguard-{hub}"), &input, &dropped)?;
         let page = Page::new(views, input.clone(), site, clock, &config.page, address);
-        let serving = tokio::spawn(page::serve(listener, page));
+        parts.spawn(page::serve(listener, page));
         let mut terminate = signal(SignalKind::terminate()).map_err(io("SIGTERM cannot be waited for"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(io("SIGINT cannot be waited for"))?;
         let reason = tokio::select! {
             ended = &mut end => return ended.map_err(|_| HubError::Thread)?.map_err(HubError::Watch),
+            Some(ended) = parts.join_next() => {
+                // A hub that does not hear or sound as it should is better started again than half alive.
+                let why = ended.err().map_or_else(|| "it returned".into(), |fault| fault.to_string());
+                return Err(HubError::Part(why));
+            }
             _ = terminate.recv() => "SIGTERM",
             _ = interrupt.recv() => "SIGINT",
         };
         tracing::info!(reason, "stopping");
-        serving.abort();
+        parts.detach_all();
         let stop = tokio::task::spawn_blocking(move || input.send(Input::Stop(reason)));
         // If the watch has ended already its own word is the better one.
         let _ = stop.await;
@@ -221,6 +235,7 @@ fn show(watch: &Watch, outputs: &Outputs, now: ClockSample, shown: &mut Boottime
 }
 
 fn listen(
+    parts: &mut JoinSet<()>,
     config: &Config,
     clock: &Clock,
     client: &str,
@@ -236,17 +251,23 @@ fn listen(
         }
     };
     if config.ble.enabled {
-        tokio::spawn(Ble::new(config.ble.clone()).run(hear()));
+        parts.spawn(Ble::new(config.ble.clone()).run(hear()));
     }
     if config.lorawan.enabled {
         let source = Lorawan::new(config.lorawan.clone(), client, clock.clone())
             .map_err(io("the password file of [lorawan] cannot be read"))?;
-        tokio::spawn(source.run(hear()));
+        parts.spawn(source.run(hear()));
     }
     Ok(())
 }
 
-fn annunciate(key: &str, kind: &OutputKind, desired: watch::Receiver<Desired>, input: SyncSender<Input>) {
+fn annunciate(
+    parts: &mut JoinSet<()>,
+    key: &str,
+    kind: &OutputKind,
+    desired: watch::Receiver<Desired>,
+    input: SyncSender<Input>,
+) {
     // A report waits for its place in the queue: how far something was told must not be forgotten.
     let report = move |report| {
         let sent = tokio::task::block_in_place(|| input.send(Input::Report(report)));
@@ -257,10 +278,10 @@ fn annunciate(key: &str, kind: &OutputKind, desired: watch::Receiver<Desired>, i
     let output = key.to_owned();
     match kind.clone() {
         OutputKind::Log => {
-            tokio::spawn(log::run(output, desired, report));
+            parts.spawn(log::run(output, desired, report));
         }
         OutputKind::Mqtt { host, port, topic, username, password_file } => {
-            tokio::spawn(mqtt::run(
+            parts.spawn(mqtt::run(
                 mqtt::Target { output, host, port, topic, username, password_file },
                 desired,
                 report,

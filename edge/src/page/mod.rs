@@ -4,6 +4,7 @@
 //! request must name the hub by a known host, and a change must come from the hub's own page, so that no other site
 //! can act through a browser in the shop. It changes nothing itself: it asks the watch and shows the answer.
 
+mod connections;
 mod guard;
 mod render;
 
@@ -70,7 +71,7 @@ impl Page {
 }
 
 /// Serves the page until the hub ends.
-pub async fn serve(listener: TcpListener, page: Page) -> std::io::Result<()> {
+pub async fn serve(listener: TcpListener, page: Page) {
     let router = Router::new()
         .route("/", get(overview))
         .route("/hub.css", get(style))
@@ -82,7 +83,9 @@ pub async fn serve(listener: TcpListener, page: Page) -> std::io::Result<()> {
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&page.guard), guard::check))
         .with_state(page);
-    axum::serve(listener, router).await
+    if let Err(fault) = axum::serve(connections::Bounded::new(listener), router).await {
+        tracing::error!(%fault, "the page can no longer be served");
+    }
 }
 
 async fn overview(State(page): State<Page>) -> Response {

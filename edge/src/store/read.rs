@@ -30,15 +30,13 @@ pub struct Tail {
     pub clean: bool,
     /// The latest snapshot of the rules' state.
     pub snapshot: State,
-    /// The hash of the rules last applied.
-    pub rules_hash: Option<Hash>,
     /// What was recorded after the snapshot, in fold order of its streams.
     pub records: Vec<Record>,
     /// The last readings of all points, oldest first.
     pub readings: Vec<Reading>,
     /// Late readings within the history, for recognising repetitions.
     pub late: Vec<Reading>,
-    /// Which alert each episode became.
+    /// Which alert each of the latest episodes became; what is older than those cannot be folded again.
     pub alerts: BTreeMap<EpisodeKey, (AlertId, u64)>,
     /// How far each output has told what happened.
     pub announced: BTreeMap<String, u64>,
@@ -85,7 +83,6 @@ impl Journal {
             last_rule: live.max(last.as_ref().map(|(event, _)| event.envelope.rule_ms)),
             clean: last.is_some_and(|(event, _)| matches!(event.fact(), Some(Fact::HubStopped { .. }))),
             snapshot,
-            rules_hash: self.rules_hash(last_event as u64)?,
             records: self.records_after(readings_seq, events_seq)?,
             readings: self.readings_after((last_reading - LAST_READINGS).max(0) as u64)?,
             late: self.late_readings()?,
@@ -101,13 +98,6 @@ impl Journal {
             _ => None,
         })?;
         Ok(found.unwrap_or(0))
-    }
-
-    fn rules_hash(&self, last_event: u64) -> Result<Option<Hash>, StoreError> {
-        self.search_back(last_event, |fact| match fact {
-            Fact::ConfigApplied { hash, .. } => Some(*hash),
-            _ => None,
-        })
     }
 
     fn search_back<T>(
@@ -212,11 +202,15 @@ impl Journal {
             )
             .optional()
             .map_err(StoreError::sqlite("read"))?;
-        row.map(|(state, readings, events)| {
-            let state = serde_json::from_slice(&state).map_err(StoreError::content("a snapshot"))?;
-            Ok((state, readings as u64, events as u64))
-        })
-        .transpose()
+        let Some((state, readings, events)) = row else { return Ok(None) };
+        match serde_json::from_slice(&state) {
+            Ok(state) => Ok(Some((state, readings as u64, events as u64))),
+            // A snapshot of another version only shortened the start; the record itself is whole.
+            Err(fault) => {
+                tracing::warn!(%fault, "the snapshot cannot be read; the whole record is folded instead");
+                Ok(None)
+            }
+        }
     }
 
     fn rules(&self, hash: Hash) -> Result<Option<SiteRules>, StoreError> {
@@ -245,10 +239,10 @@ impl Journal {
     }
 
     fn alerts(&self) -> Result<BTreeMap<EpisodeKey, (AlertId, u64)>, StoreError> {
-        let rows: Vec<(String, [u8; 16], i64)> = self
-            .collect("SELECT episode, alert, raised_seq FROM alerts", |row| {
-                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-            })?;
+        let rows: Vec<(String, [u8; 16], i64)> = self.collect(
+            "SELECT episode, alert, raised_seq FROM alerts ORDER BY raised_seq DESC LIMIT 10000",
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
         rows.into_iter()
             .map(|(episode, alert, seq)| {
                 let episode = episode.parse().map_err(StoreError::content("an episode"))?;

@@ -49,6 +49,10 @@ impl Watch {
         change: AlertChange,
         retro: bool,
     ) -> Result<(), WatchError> {
+        if matches!(change, AlertChange::Raised { .. }) && self.alerts.contains_key(&episode) {
+            // An episode is one alert, however often it is folded.
+            return Ok(());
+        }
         let alert = self.alert_of(episode)?;
         let fact = match change {
             AlertChange::Raised { severity, why } => Fact::AlertRaised {

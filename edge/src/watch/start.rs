@@ -12,15 +12,17 @@ use crate::site::{Site, SiteError, rules_hash};
 use crate::store::journal::{Also, BootRow};
 use crate::store::{self, Draft, Journal, StoreError, Tail, inspect};
 use frostguard_shared::axis::{Axis, AxisPast, Correction};
-use frostguard_shared::chain::Hash;
 use frostguard_shared::event::{Fact, GapCause, OldEpoch, Subject};
 use frostguard_shared::ids::EpochId;
-use frostguard_shared::rules::refold;
+use frostguard_shared::rules::{State, refold};
 use frostguard_shared::time::{Boot, ClockSample, DurationMs};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use thiserror::Error;
+
+/// Events looked at for what an output that was away for long has not told yet.
+const NEWS_SCAN: u64 = 20_000;
 
 /// The watch cannot start. Stop, and show the message.
 #[derive(Debug, Error)]
@@ -77,9 +79,13 @@ impl Watch {
             Err(fault) => return Err(fault.into()),
         };
         let (axis, boot, is_same_boot) = axis_of(&tail, &identity, boot_id, now);
-        let mut watch = Self::assembled(site, identity, journal, &tail, axis, boot, group, now);
+        // What was recorded after the snapshot caused nothing, or a newer snapshot would have been written with it; only
+        // a late value may still ask for its history, if the process died before it was folded again.
+        let (state, effects) = refold(tail.snapshot.clone(), tail.records.clone());
+        let mut watch = Self::assembled(site, identity, journal, state, &tail, axis, boot, group, now);
+        watch.follow(effects)?;
         watch.run_begins(&tail, damage, is_same_boot)?;
-        watch.apply_site(&tail)?;
+        watch.apply_site()?;
         watch.resume_news(&tail)?;
         watch.settle()?;
         watch
@@ -94,14 +100,13 @@ impl Watch {
         site: Arc<Site>,
         identity: Identity,
         journal: Journal,
+        state: State,
         tail: &Tail,
         axis: Axis,
         boot: BootRow,
         group: DurationMs,
         now: ClockSample,
     ) -> Self {
-        // What was recorded after the snapshot caused nothing, or a newer snapshot would have been written with it.
-        let (state, _) = refold(tail.snapshot.clone(), tail.records.clone());
         let mut intake = Intake::remembering(&tail.readings, &tail.late);
         for (point, known) in state.points() {
             known.door.into_iter().for_each(|door| intake.remember_door(*point, door));
@@ -180,10 +185,10 @@ impl Watch {
     }
 
     /// Applies the site's rules if they differ from those in force, and assigns points that are new.
-    fn apply_site(&mut self, tail: &Tail) -> Result<(), StartError> {
+    fn apply_site(&mut self) -> Result<(), StartError> {
         let rules = self.site.rules();
-        let hash: Hash = rules_hash(&rules).map_err(StartError::Rules)?;
-        if tail.rules_hash != Some(hash) {
+        if *self.state.rules() != rules {
+            let hash = rules_hash(&rules).map_err(StartError::Rules)?;
             let json = serde_json::to_vec(&rules).map_err(StartError::Rules)?;
             self.journal.also(Also::Rules { hash, rules: json });
             let stamp = self.axis.stamp(self.now);
@@ -219,6 +224,7 @@ impl Watch {
         let told = |output: &crate::site::Output| tail.announced.get(&output.key).copied();
         // An output that is new has nothing to make up for: it only shows what is the case.
         let from = self.site.outputs.iter().filter_map(told).min().unwrap_or(u64::MAX);
+        let from = from.max(self.journal.last_event().saturating_sub(NEWS_SCAN));
         let first_new = self.news.front().map_or(self.journal.last_event() + 1, |news| news.seq);
         let mut earlier = VecDeque::new();
         for seq in from.saturating_add(1)..first_new {
