@@ -4,12 +4,12 @@
 //! Gives [`ClockSample`]s; everything else in the hub is given the time.
 //!
 //! What vouches: the file that `systemd-timesyncd` leaves in `/run` while it is synchronised; else a battery-backed
-//! clock that set the wall clock at boot and still agrees with it; else, if the configuration says so, the host of a
+//! clock that set the wall clock at boot and agrees with it when the hub starts; else, if the configuration says so, the host of a
 //! virtual machine. Nothing else does.
 
 use frostguard_shared::time::{BoottimeMs, ClockBounds, ClockSample, ClockSource, WallMs};
 use rustix::time::{ClockId, clock_gettime};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 use thiserror::Error;
 
@@ -33,7 +33,7 @@ pub struct Clock {
     bounds: ClockBounds,
     kept_by_host: bool,
     synchronised: PathBuf,
-    battery: PathBuf,
+    set_by_battery: bool,
 }
 
 impl Clock {
@@ -43,38 +43,44 @@ impl Clock {
             bounds: ClockBounds { built: WallMs(BUILT_MS), high_water },
             kept_by_host,
             synchronised: PathBuf::from("/run/systemd/timesync/synchronized"),
-            battery: PathBuf::from("/sys/class/rtc/rtc0"),
+            set_by_battery: battery_agrees(Path::new("/sys/class/rtc/rtc0"), wall()),
         }
     }
 
     /// Reads all clocks together.
-    #[expect(clippy::disallowed_methods, reason = "this is the one place where the hub reads its clocks")]
     pub fn sample(&self) -> ClockSample {
         let since_boot = clock_gettime(ClockId::Boottime);
-        let wall = match SystemTime::now().duration_since(UNIX_EPOCH) {
-            Ok(since) => WallMs(since.as_millis() as i64),
-            Err(before) => WallMs(-(before.duration().as_millis() as i64)),
-        };
+        let wall = wall();
         let boottime = BoottimeMs(since_boot.tv_sec as u64 * 1_000 + since_boot.tv_nsec as u64 / 1_000_000);
-        ClockSample { wall, boottime, trust: self.bounds.judge(wall, self.source(wall)) }
+        ClockSample { wall, boottime, trust: self.bounds.judge(wall, self.source()) }
     }
 
-    fn source(&self, wall: WallMs) -> ClockSource {
+    fn source(&self) -> ClockSource {
         if self.synchronised.exists() {
             ClockSource::Synchronised
-        } else if self.kept_by_host || self.battery_agrees(wall) {
+        } else if self.kept_by_host || self.set_by_battery {
             ClockSource::HeldOver
         } else {
             ClockSource::Unknown
         }
     }
+}
 
-    fn battery_agrees(&self, wall: WallMs) -> bool {
-        let read = |name: &str| std::fs::read_to_string(self.battery.join(name)).ok();
-        let set_at_boot = read("hctosys").is_some_and(|text| text.trim() == "1");
-        let seconds = read("since_epoch").and_then(|text| text.trim().parse::<i64>().ok());
-        set_at_boot && seconds.is_some_and(|seconds| (seconds - wall.0 / 1_000).abs() <= BATTERY_AGREES_S)
+#[expect(clippy::disallowed_methods, reason = "this is the one place where the hub reads the wall clock")]
+fn wall() -> WallMs {
+    match SystemTime::now().duration_since(UNIX_EPOCH) {
+        Ok(since) => WallMs(since.as_millis() as i64),
+        Err(before) => WallMs(-(before.duration().as_millis() as i64)),
     }
+}
+
+/// Whether a battery-backed clock set the wall clock at boot. Asked once: later the two drift apart without either
+/// having become worse.
+fn battery_agrees(battery: &Path, wall: WallMs) -> bool {
+    let read = |name: &str| std::fs::read_to_string(battery.join(name)).ok();
+    let set_at_boot = read("hctosys").is_some_and(|text| text.trim() == "1");
+    let seconds = read("since_epoch").and_then(|text| text.trim().parse::<i64>().ok());
+    set_at_boot && seconds.is_some_and(|seconds| (seconds - wall.0 / 1_000).abs() <= BATTERY_AGREES_S)
 }
 
 /// The kernel's id of the present boot.

@@ -1,11 +1,12 @@
 //! The identity file: who this hub is, whatever happens to its database.
 //!
-//! Owns the hub's id and signing key, the ids that belong to the keys of the site document, and the high-water marks
-//! of wall and rule time. It lies beside the database and is written whole: temporary file, fsync, rename, fsync of
+//! Owns the hub's id and signing key, the ids that belong to the keys of the site document, the high-water marks of
+//! wall and rule time, and the head that the record had when they were last raised. It lies beside the database and is written whole: temporary file, fsync, rename, fsync of
 //! the folder. The key never leaves this file and this process.
 
 use crate::entropy::{self, EntropyError};
 use ed25519_dalek::SigningKey;
+use frostguard_shared::event::OldEpoch;
 use frostguard_shared::ids::{DeviceId, HubId, PersonId, PointId, SiteId, UnitId};
 use frostguard_shared::point::Channel;
 use frostguard_shared::time::{ClockSample, RuleMs, WallMs};
@@ -54,6 +55,8 @@ struct Form {
     key: [u8; 32],
     wall_mark_ms: WallMs,
     rule_mark_ms: RuleMs,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    head: Option<OldEpoch>,
     units: BTreeMap<String, UnitId>,
     devices: BTreeMap<String, DeviceId>,
     points: BTreeMap<String, PointId>,
@@ -111,6 +114,7 @@ impl Identity {
             key: entropy::bytes()?,
             wall_mark_ms: WallMs(0),
             rule_mark_ms: RuleMs(0),
+            head: None,
             units: BTreeMap::new(),
             devices: BTreeMap::new(),
             points: BTreeMap::new(),
@@ -142,8 +146,16 @@ impl Identity {
         self.form.rule_mark_ms
     }
 
+    /// The head of the record when the marks were last raised: what a lost journal held at least.
+    pub fn head(&self) -> Option<OldEpoch> {
+        self.form.head.clone()
+    }
+
     /// Raises the marks; they never go back.
-    pub fn mark(&mut self, wall: Option<WallMs>, rule: RuleMs) {
+    pub fn mark(&mut self, wall: Option<WallMs>, rule: RuleMs, head: Option<OldEpoch>) {
+        if head.is_some() && head != self.form.head {
+            (self.form.head, self.changed) = (head, true);
+        }
         let wall = self.form.wall_mark_ms.max(wall.unwrap_or(WallMs(0)));
         let rule = self.form.rule_mark_ms.max(rule);
         self.changed |= (wall, rule) != (self.form.wall_mark_ms, self.form.rule_mark_ms);
@@ -282,8 +294,8 @@ mod tests {
         let mut identity = Identity::open(folder.path(), now()).unwrap();
         let mode = fs::metadata(folder.path().join(Identity::FILE)).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
-        identity.mark(Some(WallMs(9)), RuleMs(9));
-        identity.mark(None, RuleMs(3));
+        identity.mark(Some(WallMs(9)), RuleMs(9), None);
+        identity.mark(None, RuleMs(3), None);
         assert_eq!((identity.wall_mark(), identity.rule_mark()), (WallMs(9), RuleMs(9)));
     }
 }

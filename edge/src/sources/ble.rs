@@ -5,6 +5,7 @@
 //! source cannot do is reported, never just logged.
 
 use super::{Address, Frame, Heard, Payload};
+use crate::causes::with_causes;
 use crate::config::BleConfig;
 use crate::entropy::backoff;
 use bluez_async::{
@@ -177,16 +178,6 @@ fn address_of(id: &DeviceId) -> Option<Address> {
     let text = id.to_string();
     let (_, address) = text.rsplit_once("/dev_")?;
     Address::mac(&address.replace('_', ":")).ok()
-}
-
-fn with_causes(fault: &dyn std::error::Error) -> String {
-    let mut text = fault.to_string();
-    let mut cause = fault.source();
-    while let Some(next) = cause {
-        text = format!("{text}: {next}");
-        cause = next.source();
-    }
-    text
 }
 
 #[cfg(test)]

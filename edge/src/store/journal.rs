@@ -10,7 +10,7 @@ use super::rows;
 use super::{StoreError, open};
 use frostguard_shared::axis::Stamp;
 use frostguard_shared::chain::{Hash, SEAL_MAX, genesis, leaf, link, root};
-use frostguard_shared::event::{Actor, Envelope, Event, Fact, Subject, to_bytes};
+use frostguard_shared::event::{Actor, Envelope, Event, Fact, OldEpoch, Subject, to_bytes};
 use frostguard_shared::ids::{AlertId, EpochId, HubId, PointId};
 use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{EpisodeKey, State};
@@ -23,8 +23,8 @@ use std::path::Path;
 pub const OPEN_READINGS_MAX: usize = 20_000;
 /// How far back records can be folded again on the hub.
 pub const HISTORY: DurationMs = DurationMs::minutes(72 * 60);
-/// Snapshots kept at most.
-const SNAPSHOTS_MAX: i64 = 1_000;
+/// Of the snapshots in such a stretch of the axis only the last is kept.
+const SNAPSHOT_EVERY_MS: i64 = 15 * 60_000;
 /// Frames kept at most that wait for the clock.
 pub const WAITING_MAX: i64 = 10_000;
 
@@ -114,6 +114,13 @@ pub struct Numbered {
     pub event: Event,
 }
 
+/// The state after everything up to these numbers.
+struct Snapshot {
+    state: State,
+    readings_seq: u64,
+    events_seq: u64,
+}
+
 struct Pending {
     seq: u64,
     bytes: Vec<u8>,
@@ -132,7 +139,7 @@ pub struct Journal {
     readings: Vec<Reading>,
     events: Vec<Pending>,
     also: Vec<Also>,
-    snapshot: Option<State>,
+    snapshot: Option<Snapshot>,
     points: HashMap<PointId, i64>,
     pub(super) leaves: Vec<Hash>,
 }
@@ -174,6 +181,12 @@ impl Journal {
     /// The epoch.
     pub fn epoch(&self) -> EpochId {
         self.epoch
+    }
+    /// The head of the record, if all of it is durable.
+    pub fn head(&self) -> Option<OldEpoch> {
+        let seq = self.last_event();
+        let durable = !self.is_open() && seq > 0;
+        durable.then_some(OldEpoch { epoch: self.epoch, seq, hash: self.head })
     }
     /// The number of the last event appended.
     pub fn last_event(&self) -> u64 {
@@ -239,7 +252,8 @@ impl Journal {
 
     /// Adds the state of the rules after everything appended so far.
     pub fn snapshot(&mut self, state: &State) {
-        self.snapshot = Some(state.clone());
+        let (readings_seq, events_seq) = (self.next_reading - 1, self.next_event - 1);
+        self.snapshot = Some(Snapshot { state: state.clone(), readings_seq, events_seq });
     }
 
     /// The seal over the readings that have none, if there are any, to be appended as the next event.
@@ -289,7 +303,7 @@ impl Journal {
                 params![self.epoch.as_bytes(), self.hub.as_bytes()],
             )?;
         }
-        write_readings(&transaction, &self.readings, &mut self.points)?;
+        let new_points = write_readings(&transaction, &self.readings, &self.points)?;
         let mut events =
             transaction.prepare_cached("INSERT INTO events (seq, hash, bytes) VALUES (?1, ?2, ?3)")?;
         for event in &self.events {
@@ -299,37 +313,42 @@ impl Journal {
         for also in &self.also {
             write_also(&transaction, also)?;
         }
-        if let Some(state) = &self.snapshot {
-            write_snapshot(&transaction, state, self.next_reading - 1, self.next_event - 1)?;
+        if let Some(snapshot) = &self.snapshot {
+            write_snapshot(&transaction, snapshot)?;
         }
-        transaction.commit()
+        forget_snapshots(&transaction, &self.readings)?;
+        transaction.commit()?;
+        // Numbers given in a transaction that failed are nobody's; only now they are the points'.
+        self.points.extend(new_points);
+        Ok(())
     }
 }
 
-/// The number of a point in this file, given when it is first seen.
+/// Writes readings; gives the numbers of the points that had none in this file before.
 fn write_readings(
     transaction: &Transaction<'_>,
     readings: &[Reading],
-    points: &mut HashMap<PointId, i64>,
-) -> rusqlite::Result<()> {
-    for reading in readings {
-        if points.contains_key(&reading.point) {
+    known: &HashMap<PointId, i64>,
+) -> rusqlite::Result<HashMap<PointId, i64>> {
+    let mut new = HashMap::new();
+    for point in readings.iter().map(|reading| reading.point) {
+        if known.contains_key(&point) || new.contains_key(&point) {
             continue;
         }
-        transaction
-            .execute("INSERT OR IGNORE INTO points (point) VALUES (?1)", params![reading.point.as_bytes()])?;
+        transaction.execute("INSERT OR IGNORE INTO points (point) VALUES (?1)", params![point.as_bytes()])?;
         let n = transaction.query_row(
             "SELECT n FROM points WHERE point = ?1",
-            params![reading.point.as_bytes()],
+            params![point.as_bytes()],
             |row| row.get(0),
         )?;
-        points.insert(reading.point, n);
+        new.insert(point, n);
     }
     let mut insert = transaction.prepare_cached(rows::INSERT)?;
     for reading in readings {
-        rows::insert(&mut insert, reading, points.get(&reading.point).copied().unwrap_or_default())?;
+        let n = known.get(&reading.point).or_else(|| new.get(&reading.point));
+        rows::insert(&mut insert, reading, n.copied().unwrap_or_default())?;
     }
-    Ok(())
+    Ok(new)
 }
 
 fn write_also(transaction: &Transaction<'_>, also: &Also) -> rusqlite::Result<()> {
@@ -358,22 +377,37 @@ fn write_also(transaction: &Transaction<'_>, also: &Also) -> rusqlite::Result<()
     .map(|_| ())
 }
 
-fn write_snapshot(
-    transaction: &Transaction<'_>,
-    state: &State,
-    readings_seq: u64,
-    events_seq: u64,
-) -> rusqlite::Result<()> {
-    let json = serde_json::to_vec(state)
+/// One snapshot a quarter of an hour is kept for the history, and the newest one from before it.
+fn write_snapshot(transaction: &Transaction<'_>, snapshot: &Snapshot) -> rusqlite::Result<()> {
+    let json = serde_json::to_vec(&snapshot.state)
         .map_err(|fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault)))?;
+    let frontier = snapshot.state.frontier();
     transaction.execute(
         "INSERT INTO snapshots (frontier_ms, readings_seq, events_seq, state) VALUES (?1, ?2, ?3, ?4)",
-        params![state.frontier().0, readings_seq as i64, events_seq as i64, json],
+        params![frontier.0, snapshot.readings_seq as i64, snapshot.events_seq as i64, json],
     )?;
     let id = transaction.last_insert_rowid();
     transaction.execute(
-        "DELETE FROM snapshots WHERE id <= ?1 OR (id < ?2 AND frontier_ms < ?3)",
-        params![id - SNAPSHOTS_MAX, id, (state.frontier() - HISTORY).0],
+        "DELETE FROM snapshots WHERE id < ?1 AND frontier_ms / ?2 = ?3 / ?2",
+        params![id, SNAPSHOT_EVERY_MS, frontier.0],
     )?;
+    let horizon = (frontier - HISTORY).0;
+    transaction.execute(
+        "DELETE FROM snapshots WHERE id < (SELECT max(id) FROM snapshots WHERE frontier_ms < ?1)",
+        params![horizon],
+    )?;
+    Ok(())
+}
+
+/// A snapshot from after a late reading's own time was made without it, so it must not be folded on any more: an older
+/// one, with everything recorded since, knows of it.
+fn forget_snapshots(transaction: &Transaction<'_>, readings: &[Reading]) -> rusqlite::Result<()> {
+    // What is older than the history is recorded but never folded again, so no snapshot needs to know of it.
+    let foldable = 1..=HISTORY.0 as u64;
+    let late = readings.iter().filter(|reading| foldable.contains(&reading.age_ms));
+    let earliest = late.map(|reading| reading.rule.0).min();
+    if let Some(earliest) = earliest {
+        transaction.execute("DELETE FROM snapshots WHERE frontier_ms > ?1", params![earliest])?;
+    }
     Ok(())
 }

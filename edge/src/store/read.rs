@@ -24,8 +24,10 @@ pub struct Tail {
     pub is_new: bool,
     /// Boots so far, the latest last.
     pub boots: Vec<BootRow>,
-    /// The last rule time of any live record.
+    /// The last rule time of any live record, or that to which the rules were folded if it is later.
     pub last_rule: Option<RuleMs>,
+    /// True if readings that no seal covers are missing.
+    pub has_hole: bool,
     /// True if the last event says that the hub stopped as told.
     pub clean: bool,
     /// The latest snapshot of the rules' state.
@@ -66,9 +68,15 @@ impl Journal {
             self.head = *hash;
         }
         let sealed_to = self.sealed_to(last_event as u64)?;
-        self.leaves =
-            self.readings_after(sealed_to)?.iter().map(|reading| leaf(&reading.to_bytes())).collect();
-        let (snapshot, readings_seq, events_seq) = self.latest_snapshot(None)?.unwrap_or_default();
+        self.next_reading = self.next_reading.max(sealed_to + 1);
+        let unsealed = self.readings_after(sealed_to)?;
+        let hole = unsealed.iter().rev().zip(1..).find(|(reading, n)| reading.seq + n != self.next_reading);
+        // A seal never spans a missing number: only what follows the last hole can still be sealed.
+        let sealable =
+            unsealed.iter().filter(|reading| hole.is_none_or(|(before, _)| reading.seq > before.seq));
+        self.leaves = sealable.map(|reading| leaf(&reading.to_bytes())).collect();
+        let has_hole = hole.is_some() || unsealed.first().is_some_and(|first| first.seq != sealed_to + 1);
+        let (snapshot, readings_seq, events_seq) = self.latest_snapshot()?.unwrap_or_default();
         let live = self
             .connection
             .query_row("SELECT rule_ms FROM readings WHERE age_ms = 0 ORDER BY seq DESC LIMIT 1", [], |row| {
@@ -80,7 +88,10 @@ impl Journal {
         Ok(Tail {
             is_new: last_event == 0,
             boots: self.boots()?,
-            last_rule: live.max(last.as_ref().map(|(event, _)| event.envelope.rule_ms)),
+            last_rule: live
+                .max(last.as_ref().map(|(event, _)| event.envelope.rule_ms))
+                .max(Some(snapshot.frontier()).filter(|frontier| frontier.0 > 0)),
+            has_hole,
             clean: last.is_some_and(|(event, _)| matches!(event.fact(), Some(Fact::HubStopped { .. }))),
             snapshot,
             records: self.records_after(readings_seq, events_seq)?,
@@ -142,7 +153,10 @@ impl Journal {
 
     fn late_readings(&self) -> Result<Vec<Reading>, StoreError> {
         let from = (self.next_reading as i64 - LATE_SCAN).max(0);
-        self.readings_where("WHERE r.seq > ?1 AND r.age_ms > 0 ORDER BY r.seq DESC LIMIT 10000", from)
+        let mut late =
+            self.readings_where("WHERE r.seq > ?1 AND r.age_ms > 0 ORDER BY r.seq DESC LIMIT 10000", from)?;
+        late.reverse();
+        Ok(late)
     }
 
     fn readings_where(&self, clause: &str, value: i64) -> Result<Vec<Reading>, StoreError> {
@@ -178,39 +192,53 @@ impl Journal {
         Ok(records)
     }
 
-    /// A snapshot from before a rule time and what was recorded since, for folding again; `None` beyond the history.
+    /// A snapshot from before a rule time and what was recorded since, for folding again. What lies before the oldest
+    /// snapshot kept is beyond the history: the state given stands later than was asked for.
     ///
     /// # Errors
     /// The disk cannot be read.
-    pub fn history(&self, from: RuleMs) -> Result<Option<(State, Vec<Record>)>, StoreError> {
-        let Some((state, readings_seq, events_seq)) = self.latest_snapshot(Some(from))? else {
-            return Ok(None);
+    pub fn history(&self, from: RuleMs) -> Result<(State, Vec<Record>), StoreError> {
+        let before = self.snapshot_where("WHERE frontier_ms <= ?1 ORDER BY id DESC LIMIT 1", from.0)?;
+        let oldest = || self.snapshot_where("WHERE id > ?1 ORDER BY id LIMIT 1", 0);
+        let (state, readings_seq, events_seq) = match before {
+            Some(found) => found,
+            None => oldest()?.unwrap_or_default(),
         };
         let records = self.records_after(readings_seq, events_seq)?;
         let frontier = state.frontier();
-        Ok(Some((state, records.into_iter().filter(|record| record.at >= frontier).collect())))
+        Ok((state, records.into_iter().filter(|record| record.at >= frontier).collect()))
     }
 
-    fn latest_snapshot(&self, before: Option<RuleMs>) -> Result<Option<(State, u64, u64)>, StoreError> {
-        let limit = before.map_or(i64::MAX, |before| before.0);
+    fn latest_snapshot(&self) -> Result<Option<(State, u64, u64)>, StoreError> {
+        self.snapshot_where("WHERE id > ?1 ORDER BY id DESC LIMIT 1", 0)
+    }
+
+    fn snapshot_where(&self, clause: &str, value: i64) -> Result<Option<(State, u64, u64)>, StoreError> {
+        let sql = format!("SELECT state, readings_seq, events_seq FROM snapshots {clause}");
         let row: Option<(Vec<u8>, i64, i64)> = self
             .connection
-            .query_row(
-                "SELECT state, readings_seq, events_seq FROM snapshots WHERE frontier_ms <= ?1 ORDER BY id DESC LIMIT 1",
-                params![limit],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-            )
+            .query_row(&sql, params![value], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
             .optional()
             .map_err(StoreError::sqlite("read"))?;
         let Some((state, readings, events)) = row else { return Ok(None) };
         match serde_json::from_slice(&state) {
             Ok(state) => Ok(Some((state, readings as u64, events as u64))),
-            // A snapshot of another version only shortened the start; the record itself is whole.
+            // A snapshot of another version only shortens the fold; the record itself is whole.
             Err(fault) => {
                 tracing::warn!(%fault, "the snapshot cannot be read; the whole record is folded instead");
                 Ok(None)
             }
         }
+    }
+
+    /// How many frames wait for the clock.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn waiting_count(&self) -> Result<i64, StoreError> {
+        self.connection
+            .query_row("SELECT count(*) FROM waiting", [], |row| row.get(0))
+            .map_err(StoreError::sqlite("read"))
     }
 
     fn rules(&self, hash: Hash) -> Result<Option<SiteRules>, StoreError> {

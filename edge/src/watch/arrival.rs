@@ -77,7 +77,7 @@ impl Watch {
             match self.axis.place(measured, arrival.rule, arrival.trust) {
                 Placement::Live => self.live(device, *channel, *point, *value, frame, decoded)?,
                 Placement::Late { rule, age } => self.late(*point, *value, frame, decoded, (rule, age))?,
-                Placement::Waits => self.wait(*point, *value, measured, frame),
+                Placement::Waits => self.wait(*point, *value, measured, frame, decoded),
                 Placement::Future { ahead } => {
                     if !self.counters.contains_key("refused.time.future") {
                         tracing::warn!(device = device.key, %ahead, "refused: measured in the future");

@@ -8,8 +8,8 @@ use super::reconcile::reconcile;
 use super::{Watch, WatchError};
 use crate::site::Point;
 use crate::sources::{ChannelValue, Decoded, Frame};
-use crate::store::journal::Also;
-use frostguard_shared::axis::{Correction, LIVE_LAG, Measured, Placement};
+use crate::store::journal::{Also, WAITING_MAX};
+use frostguard_shared::axis::{Correction, Measured, Placement};
 use frostguard_shared::reading::{READING_BYTES, Reading};
 use frostguard_shared::rules::{Record, refold, step};
 use frostguard_shared::time::{DurationMs, RuleMs};
@@ -59,14 +59,25 @@ impl Watch {
         self.reading(Some(Reading { rule, age_ms, ..reading }))
     }
 
-    pub(super) fn wait(&mut self, point: Point, value: ChannelValue, measured: Measured, frame: &Frame) {
+    pub(super) fn wait(
+        &mut self,
+        point: Point,
+        value: ChannelValue,
+        measured: Measured,
+        frame: &Frame,
+        decoded: &Decoded,
+    ) {
+        if self.journal.waiting_count().is_ok_and(|waiting| waiting >= WAITING_MAX) {
+            self.count("values.waiting_lost");
+            return;
+        }
         let arrival = self.axis.peek(self.now);
         let claim = match measured {
             Measured::At(wall) | Measured::NowBy(wall) => Claim::WallMs(wall.0),
             Measured::Ago(age) => Claim::AgeMs(age.0),
             Measured::Now => Claim::AgeMs(0),
         };
-        let reading = super::arrival::reading(arrival, point, value, frame, &Decoded::default());
+        let reading = super::arrival::reading(arrival, point, value, frame, decoded);
         let waiting =
             reading.map(|reading| Waiting { reading: hex::encode(reading.to_bytes()), measured: claim });
         match waiting.map(|waiting| serde_json::to_vec(&waiting)) {
@@ -121,7 +132,8 @@ impl Watch {
                 Placement::Late { rule, age } => self.late_reading(reading, rule, age),
                 // It is less than two minutes old by now, but it was not heard now: late all the same.
                 Placement::Live | Placement::Waits => {
-                    self.late_reading(reading, now.rule - LIVE_LAG, LIVE_LAG)
+                    let rule = RuleMs(wall.saturating_add(self.axis.offset().0).min(now.rule.0 - 1));
+                    self.late_reading(reading, rule, now.rule - rule)
                 }
                 Placement::Future { .. } => {
                     self.count("refused.time.future");
@@ -140,19 +152,18 @@ impl Watch {
 
     /// Folds again from before a late record, and records what follows for alerts.
     pub(super) fn fold_again(&mut self, from: RuleMs) -> Result<(), WatchError> {
+        self.last_refold = self.now.boottime;
         self.commit();
-        let history = match self.journal.history(from) {
-            Ok(history) => history,
-            Err(fault) => {
-                tracing::error!(%fault, "the history could not be read; late values are recorded but not folded");
-                self.count("late.not_folded");
-                return Ok(());
-            }
-        };
+        // What is not durable is not in the history; folding without it would forget what it means.
+        let history = if self.journal.is_open() { None } else { self.journal.history(from).ok() };
         let Some((snapshot, records)) = history else {
-            self.count("late.beyond_history");
+            self.count("late.fold_put_off");
+            self.need_history = Some(from);
             return Ok(());
         };
+        if snapshot.frontier() > from {
+            self.count("late.beyond_history");
+        }
         let frontier = self.state.frontier();
         let (folded, mut effects) = refold(snapshot, records);
         let (after, rest) = step(folded, &Record::tick(frontier));

@@ -15,8 +15,9 @@ pub use start::StartError;
 pub use view::{AlarmView, PointView, UnitView, View};
 
 use crate::annunciators::{News, Report};
+use crate::causes::with_causes;
 use crate::entropy::EntropyError;
-use crate::identity::{Identity, IdentityError};
+use crate::identity::Identity;
 use crate::intake::Intake;
 use crate::site::Site;
 use crate::store::journal::{Also, BootRow};
@@ -28,7 +29,7 @@ use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{
     EpisodeKey, QUIET_LENGTH, Record, State, acknowledgement_length, next_deadline, step,
 };
-use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs, RuleMs};
+use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs, RuleMs, Trust};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use thiserror::Error;
@@ -37,8 +38,14 @@ use thiserror::Error;
 const SNAPSHOT_EVERY: DurationMs = DurationMs::minutes(15);
 /// Readings are sealed at least this often.
 const SEAL_EVERY: DurationMs = DurationMs::minutes(60);
+/// Late values are folded at most this often.
+const REFOLD_EVERY_MS: i64 = 2_000;
+/// The marks in the identity file are raised this often,
+const MARK_EVERY: DurationMs = DurationMs::minutes(15);
+/// and sooner if the file could not be written.
+const SAVE_AGAIN: DurationMs = DurationMs::minutes(1);
 /// The rule mark in the identity file runs ahead by this, so that it need not be written for every record.
-const MARK_AHEAD: DurationMs = DurationMs::minutes(15);
+const MARK_AHEAD: DurationMs = DurationMs::minutes(20);
 
 /// The watch cannot go on. Stop; the process is started again.
 #[derive(Debug, Error)]
@@ -49,9 +56,6 @@ pub enum WatchError {
     /// No randomness for an id.
     #[error("no new id could be made")]
     Entropy(#[from] EntropyError),
-    /// The identity file cannot be written.
-    #[error("the marks could not be kept")]
-    Identity(#[from] IdentityError),
 }
 
 /// Why a person's wish was not done.
@@ -64,7 +68,7 @@ pub enum Refused {
     #[error("it was quieted four times already; someone has to acknowledge it")]
     QuietTooOften,
     /// It could not be recorded, so it did not happen.
-    #[error("it could not be recorded; try again")]
+    #[error("it holds for now, but the record of it cannot be written yet")]
     NotRecorded,
 }
 
@@ -92,6 +96,8 @@ pub struct Watch {
     /// Something was appended that must be durable before anyone hears of it.
     urgent: bool,
     need_history: Option<RuleMs>,
+    last_refold: BoottimeMs,
+    last_mark: Option<RuleMs>,
     now: ClockSample,
 }
 
@@ -112,7 +118,8 @@ impl Watch {
         let deadline = next_deadline(&self.state).map(|at| at - rule + DurationMs(1));
         let group =
             self.group_began.map(|began| DurationMs(began.0 as i64 - now.boottime.0 as i64 + self.group.0));
-        let soonest = deadline.into_iter().chain(group).min().unwrap_or(DurationMs::seconds(1));
+        let refold = self.need_history.map(|_| DurationMs(self.until_refold(now)));
+        let soonest = refold.into_iter().chain(deadline).chain(group).min().unwrap_or(DurationMs::seconds(1));
         DurationMs(soonest.0.clamp(0, 1_000))
     }
 
@@ -178,6 +185,7 @@ impl Watch {
     /// The watch cannot go on.
     pub fn quiet(&mut self, alert: AlertId, now: ClockSample) -> Result<Result<(), Refused>, WatchError> {
         self.begin(now)?;
+        self.settle()?;
         let Some(episode) = self.episode_of(alert) else { return Ok(Err(Refused::NoSuchAlert)) };
         if !self.state.alert(&episode).is_some_and(|alert| alert.can_be_quieted()) {
             return Ok(Err(Refused::QuietTooOften));
@@ -198,6 +206,7 @@ impl Watch {
         now: ClockSample,
     ) -> Result<Result<(), Refused>, WatchError> {
         self.begin(now)?;
+        self.settle()?;
         let known =
             self.episode_of(alert).and_then(|episode| Some((episode, self.state.alert(&episode)?.severity)));
         let Some((episode, severity)) = known else { return Ok(Err(Refused::NoSuchAlert)) };
@@ -264,12 +273,12 @@ impl Watch {
     /// The watch cannot go on.
     pub fn stop(&mut self, reason: &str, now: ClockSample) -> Result<(), WatchError> {
         self.begin(now)?;
+        self.last_refold = BoottimeMs(0);
         self.seal()?;
         self.append(Draft::new(Fact::HubStopped { reason: reason.into() }))?;
         self.settle()?;
-        let wall = now.trust.is_trusted().then_some(now.wall);
-        self.identity.mark(wall, self.axis.now(now));
-        Ok(self.identity.save()?)
+        self.mark(self.axis.now(now));
+        Ok(())
     }
 }
 
@@ -316,7 +325,9 @@ impl Watch {
 
     /// Commits what must be durable now, and what has waited long enough.
     fn settle(&mut self) -> Result<(), WatchError> {
-        if let Some(from) = self.need_history.take() {
+        if self.until_refold(self.now) == 0
+            && let Some(from) = self.need_history.take()
+        {
             self.fold_again(from)?;
         }
         let rule = self.axis.now(self.now);
@@ -325,24 +336,52 @@ impl Watch {
         }
         if rule - self.last_snapshot >= SNAPSHOT_EVERY {
             self.urgent = true;
-            let wall = self.now.trust.is_trusted().then_some(self.now.wall);
-            self.identity.mark(wall, rule + MARK_AHEAD);
-            self.identity.save()?;
         }
         let waited = self
             .group_began
             .is_some_and(|began| self.now.boottime.0.saturating_sub(began.0) >= self.group.0 as u64);
-        if self.urgent {
-            self.journal.snapshot(&self.state);
-            self.last_snapshot = rule;
+        if self.urgent || waited {
             self.commit();
-        } else if waited {
-            self.commit();
+        }
+        if self.last_mark.is_none_or(|marked| rule - marked >= MARK_EVERY) {
+            self.mark(rule + MARK_AHEAD);
         }
         Ok(())
     }
 
+    /// Folding again may take long, so a backlog of late values is folded together.
+    fn until_refold(&self, now: ClockSample) -> i64 {
+        let since = now.boottime.0.saturating_sub(self.last_refold.0) as i64;
+        (REFOLD_EVERY_MS - since).max(0)
+    }
+
+    /// Raises the marks in the identity file. A disk that takes no file is a fault to show and no reason to stop.
+    fn mark(&mut self, rule: RuleMs) {
+        // Only a clock that was synchronised may forbid earlier times: a battery can keep a wrong one.
+        let wall = (self.now.trust == Trust::Synced).then_some(self.now.wall);
+        self.identity.mark(wall, rule, self.journal.head());
+        match self.identity.save() {
+            Ok(()) => self.last_mark = Some(self.axis.now(self.now)),
+            Err(fault) => {
+                self.count("identity.not_saved");
+                self.last_mark = Some(self.axis.now(self.now) - MARK_EVERY + SAVE_AGAIN);
+                self.storage_failed(with_causes(&fault));
+            }
+        }
+    }
+
+    fn storage_failed(&mut self, fault: String) {
+        if self.storage_fault.is_none() {
+            tracing::error!(fault, "the disk cannot be written; alarming goes on without it");
+        }
+        self.storage_fault = Some(fault);
+    }
+
     fn commit(&mut self) {
+        if self.urgent {
+            self.journal.snapshot(&self.state);
+            self.last_snapshot = self.axis.now(self.now);
+        }
         match self.journal.commit() {
             Ok(()) => {
                 if self.storage_fault.take().is_some() {
@@ -352,15 +391,7 @@ impl Watch {
             }
             Err(fault) => {
                 self.count("commits.failed");
-                let text = std::error::Error::source(&fault)
-                    .map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}"));
-                if self.storage_fault.is_none() {
-                    tracing::error!(
-                        fault = text,
-                        "the journal cannot be written; alarming goes on without it"
-                    );
-                }
-                self.storage_fault = Some(text);
+                self.storage_failed(with_causes(&fault));
                 // The group stays; it is tried again when its time comes round once more.
                 (self.urgent, self.group_began) = (false, Some(self.now.boottime));
             }

@@ -53,6 +53,11 @@ pub fn reconcile(
             (AlertChange::AckExpired, _) => {}
         }
     }
+    let reopened = before.alerts().filter(|(key, alert)| alert.cleared.is_some() && is_open(after, key));
+    for (key, _) in reopened.filter(|(key, _)| is_issued(key)) {
+        let why = Why::because("values that came late show that it goes on");
+        outcome.changes.push((after.frontier(), *key, AlertChange::Relapsed { why }, false));
+    }
     for key in open_before.into_iter().filter(|key| !is_open(after, key) && !carried.contains(key)) {
         let why = Why::because("values that came late show that it had ended");
         outcome.changes.push((after.frontier(), key, AlertChange::Cleared { why }, false));

@@ -14,8 +14,8 @@ use crate::store::{self, Draft, Journal, StoreError, Tail, inspect};
 use frostguard_shared::axis::{Axis, AxisPast, Correction};
 use frostguard_shared::event::{Fact, GapCause, OldEpoch, Subject};
 use frostguard_shared::ids::EpochId;
-use frostguard_shared::rules::{State, refold};
-use frostguard_shared::time::{Boot, ClockSample, DurationMs};
+use frostguard_shared::rules::{Effect, State, refold};
+use frostguard_shared::time::{Boot, BoottimeMs, ClockSample, DurationMs};
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
@@ -83,15 +83,11 @@ impl Watch {
         // a late value may still ask for its history, if the process died before it was folded again.
         let (state, effects) = refold(tail.snapshot.clone(), tail.records.clone());
         let mut watch = Self::assembled(site, identity, journal, state, &tail, axis, boot, group, now);
-        watch.follow(effects)?;
+        watch.resume_late(effects);
         watch.run_begins(&tail, damage, is_same_boot)?;
         watch.apply_site()?;
-        watch.resume_news(&tail)?;
+        watch.resume_news(&tail);
         watch.settle()?;
-        watch
-            .identity
-            .mark(now.trust.is_trusted().then_some(now.wall), watch.axis.now(now) + super::MARK_AHEAD);
-        watch.identity.save()?;
         Ok(watch)
     }
 
@@ -108,9 +104,6 @@ impl Watch {
         now: ClockSample,
     ) -> Self {
         let mut intake = Intake::remembering(&tail.readings, &tail.late);
-        for (point, known) in state.points() {
-            known.door.into_iter().for_each(|door| intake.remember_door(*point, door));
-        }
         intake.expect(site.devices.iter().map(|device| device.address));
         Self {
             site,
@@ -134,8 +127,18 @@ impl Watch {
             last_seal: axis.now(now),
             urgent: true,
             need_history: None,
+            last_refold: BoottimeMs(0),
+            last_mark: None,
             now,
         }
+    }
+
+    fn resume_late(&mut self, effects: Vec<Effect>) {
+        let asked = effects.iter().filter_map(|effect| match effect {
+            Effect::NeedHistory { from, .. } => Some(*from),
+            Effect::Transition(_) | Effect::Alert { .. } => None,
+        });
+        self.need_history = asked.min();
     }
 
     /// Records the beginning of an epoch, if it is one, and of this run.
@@ -146,7 +149,7 @@ impl Watch {
         is_same_boot: bool,
     ) -> Result<(), WatchError> {
         if tail.is_new {
-            let old = damage.as_ref().and_then(|damage| damage.old.clone());
+            let old = damage.as_ref().and_then(|damage| damage.old.clone()).or(self.identity.head());
             let fact = Fact::EpochStarted {
                 key: self.identity.public_key(),
                 software: env!("CARGO_PKG_VERSION").into(),
@@ -160,11 +163,26 @@ impl Watch {
             boot_id: self.boot.boot_id.clone(),
             version: env!("CARGO_PKG_VERSION").into(),
             down_from: tail.last_rule,
-            down_known: is_same_boot || self.now.trust.is_trusted(),
+            // A trusted clock tells how long it was only if it stands past the last record.
+            down_known: is_same_boot
+                || (self.now.trust.is_trusted()
+                    && tail.last_rule.is_none_or(|last| self.now.wall.0 > last.0)),
             clean: tail.clean,
             anchor_ms: self.axis.anchor_ms(),
         };
         self.append(Draft::new(fact))?;
+        for (point, known) in self.state.points() {
+            known.door.into_iter().for_each(|door| self.intake.remember_door(*point, door));
+        }
+        if let Some(to_ms) = tail.last_rule.filter(|_| tail.has_hole) {
+            tracing::error!("readings are missing from the journal");
+            self.append(Draft::new(Fact::Gap {
+                cause: GapCause::Damage,
+                from_ms: to_ms,
+                to_ms,
+                count: None,
+            }))?;
+        }
         self.seal()?;
         if let Some(from_ms) = tail.last_rule {
             let to_ms = self.axis.now(self.now);
@@ -220,7 +238,7 @@ impl Watch {
     }
 
     /// What happened in earlier runs and some output has not told yet.
-    fn resume_news(&mut self, tail: &Tail) -> Result<(), StartError> {
+    fn resume_news(&mut self, tail: &Tail) {
         let told = |output: &crate::site::Output| tail.announced.get(&output.key).copied();
         // An output that is new has nothing to make up for: it only shows what is the case.
         let from = self.site.outputs.iter().filter_map(told).min().unwrap_or(u64::MAX);
@@ -228,8 +246,12 @@ impl Watch {
         let first_new = self.news.front().map_or(self.journal.last_event() + 1, |news| news.seq);
         let mut earlier = VecDeque::new();
         for seq in from.saturating_add(1)..first_new {
-            if let Some((event, _)) = self.journal.event(seq)? {
-                earlier.extend(self.news_of(&event, seq).map(Arc::new));
+            // An event that cannot be read is one less to tell; the alarms themselves are shown all the same.
+            match self.journal.event(seq) {
+                Ok(found) => {
+                    earlier.extend(found.and_then(|(event, _)| self.news_of(&event, seq)).map(Arc::new))
+                }
+                Err(_) => self.count("news.unreadable"),
             }
         }
         earlier.append(&mut self.news);
@@ -249,7 +271,6 @@ impl Watch {
             self.journal.also(Also::Announced { output, events_seq });
         }
         self.told_at_start = Arc::new(self.announced.clone());
-        Ok(())
     }
 }
 
@@ -278,8 +299,7 @@ fn axis_of(tail: &Tail, identity: &Identity, boot_id: &str, now: ClockSample) ->
 }
 
 fn set_aside(path: &Path, fault: &StoreError) -> Result<Damage, StoreError> {
-    let what = std::error::Error::source(fault)
-        .map_or_else(|| fault.to_string(), |cause| format!("{fault}: {cause}"));
+    let what = crate::causes::with_causes(fault);
     let old = inspect::head(path).ok().flatten().map(|(epoch, seq, hash)| OldEpoch { epoch, seq, hash });
     let kept_as = store::set_aside(path)?;
     Ok(Damage { what, kept_as, old })

@@ -152,9 +152,10 @@ impl Event {
         }
         let data = value.as_object_mut().and_then(|object| object.remove("data")).unwrap_or(Value::Null);
         let envelope: Envelope = serde_json::from_value(value)?;
-        let said = match Fact::from_data(&envelope.kind, &data)? {
-            Some(fact) => Said::Known(fact),
-            None => Said::Unknown(data),
+        // Data with a word of a later version is no reason to refuse an event either.
+        let said = match Fact::from_data(&envelope.kind, &data) {
+            Ok(Some(fact)) => Said::Known(fact),
+            Ok(None) | Err(_) => Said::Unknown(data),
         };
         Ok(Self { envelope, said })
     }

@@ -70,7 +70,7 @@ impl Fold {
             }
             Input::Reading { point, temperature, quality, live } => {
                 if *live {
-                    self.hear(*point, at);
+                    self.hear(*point, at, quality.is_valid());
                 }
                 if quality.is_valid() {
                     self.value(*point, at, *temperature);
@@ -166,9 +166,17 @@ impl Fold {
         }
     }
 
+    /// A point that stays in its unit keeps what is known of it. One that moves begins anew, and what it had alarmed
+    /// about ends, visibly.
     fn assign(&mut self, assignment: Assignment) {
-        let fresh = PointState::new(assignment);
-        self.state.points.insert(assignment.point, fresh);
+        let known = self.state.points.get_mut(&assignment.point);
+        match known.filter(|known| known.assignment.unit == assignment.unit && assignment.role.alarms()) {
+            Some(known) => known.assignment = assignment,
+            None => {
+                self.retire(assignment.point, assignment.from, "the point was assigned to something else");
+                self.state.points.insert(assignment.point, PointState::new(assignment));
+            }
+        }
     }
 
     fn apply_rules(&mut self, at: RuleMs, rules: &SiteRules) {
@@ -179,7 +187,7 @@ impl Fold {
             points.iter().filter(|(_, state)| changed(state.assignment.unit)).map(|(id, _)| *id).collect();
         self.state.rules = rules.clone();
         for (point, _) in points.iter().filter(|(id, _)| !rules.points.contains(id)) {
-            self.retire(*point, at);
+            self.retire(*point, at, "the point was taken out of the site document");
         }
         for point in touched {
             for side in Side::BOTH {
@@ -206,7 +214,7 @@ impl Fold {
     }
 
     /// A point was taken away: its episodes end, visibly.
-    fn retire(&mut self, point: PointId, at: RuleMs) {
+    fn retire(&mut self, point: PointId, at: RuleMs, text: &str) {
         let open: Vec<EpisodeKey> = self
             .state
             .alerts
@@ -215,7 +223,7 @@ impl Fold {
             .map(|(k, _)| *k)
             .collect();
         for episode in open {
-            self.clear(episode, at, Why::because("the point was taken out of the site document"));
+            self.clear(episode, at, Why::because(text));
         }
         self.state.points.remove(&point);
     }

@@ -77,10 +77,11 @@ impl Data {
         };
     }
 
-    /// A live reading came.
-    pub fn hear(&mut self, at: RuleMs) {
-        self.last = at;
+    /// A live reading came. One that is not to be believed shows that the point is alive, but ends no silence.
+    pub fn hear(&mut self, at: RuleMs, believed: bool) {
+        self.last = self.last.max(at);
         self.heard = match self.heard {
+            silent @ (Heard::Lost(_) | Heard::Returning { .. }) if !believed => silent,
             Heard::Fresh | Heard::Late => Heard::Fresh,
             Heard::Lost(lost) => Heard::Returning { lost, readings: 1 },
             Heard::Returning { readings, .. } if readings + 1 >= GOOD_READINGS => Heard::Fresh,

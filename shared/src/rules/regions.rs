@@ -72,10 +72,10 @@ impl Fold {
         }
     }
 
-    pub(super) fn hear(&mut self, point: PointId, at: RuleMs) {
+    pub(super) fn hear(&mut self, point: PointId, at: RuleMs, believed: bool) {
         let Some(state) = self.state.points.get_mut(&point) else { return };
         let before = state.data.heard;
-        state.data.hear(at);
+        state.data.hear(at, believed);
         let (after, assignment) = (state.data.heard, state.assignment);
         if before.word() == after.word() {
             return;

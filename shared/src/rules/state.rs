@@ -97,6 +97,11 @@ impl PointState {
         }
     }
 
+    /// Less is known of it than should be.
+    pub(super) fn is_doubtful(&self) -> bool {
+        matches!(self.data.heard, Heard::Late | Heard::Lost(_)) || self.instrument != Instrument::Ok
+    }
+
     /// Nothing is known of it now.
     pub(super) fn is_dark(&self) -> bool {
         matches!(self.data.heard, Heard::Lost(_)) || matches!(self.instrument, Instrument::Fault { .. })
@@ -145,11 +150,13 @@ impl State {
             |wanted: &str| points.iter().any(|p| p.warm.word() == wanted || p.cold.word() == wanted);
         if thermal("confirmed") {
             UnitStatus::AlarmActive
-        } else if !points.is_empty() && points.iter().all(|point| point.is_dark()) {
+        } else if points.iter().all(|point| point.is_dark())
+            && (!points.is_empty() || self.unit_rules(unit).thermal.is_some())
+        {
             UnitStatus::MonitoringInterrupted
         } else if thermal("pending") {
             UnitStatus::Excursion
-        } else if points.iter().any(|point| point.data.heard == Heard::Late || point.is_dark()) {
+        } else if points.iter().any(|point| point.is_doubtful()) {
             UnitStatus::Offline
         } else if thermal("recovering")
             || points.iter().any(|p| matches!(p.data.heard, Heard::Returning { .. }))
