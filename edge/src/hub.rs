@@ -5,6 +5,7 @@
 //! value" channels. Frames that a full queue cannot take are dropped and counted: a sensor speaks again.
 
 use crate::annunciators::{Desired, Report, log, mqtt};
+use crate::causes::with_causes;
 use crate::clock::{BootIdError, Clock, boot_id};
 use crate::config::Config;
 use crate::identity::{Identity, IdentityError};
@@ -14,9 +15,9 @@ use crate::sources::{Heard, ble::Ble, lorawan::Lorawan};
 use crate::watch::{Refused, StartError, View, Watch, WatchError};
 use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs};
-use rustix::fs::{FlockOperation, flock};
+use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::process::umask;
 use std::fs::File;
-use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -94,6 +95,7 @@ pub struct Hub {
     config: Config,
     clock: Clock,
     site: Arc<Site>,
+    site_fault: Option<String>,
     watch: Watch,
     _lock: File,
 }
@@ -104,25 +106,30 @@ impl Hub {
     /// # Errors
     /// Something that the hub cannot be without.
     pub fn open(config: Config) -> Result<Self, HubError> {
+        // Whatever the hub writes is its own: key, journal and side files.
+        umask(Mode::from_raw_mode(0o077));
         let folder = config.state_dir.clone();
-        std::fs::DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)
+        std::fs::create_dir_all(&folder)
             .map_err(io(format!("the state folder {} cannot be made", folder.display())))?;
-        let lock = File::create(folder.join("lock"))
-            .map_err(io(format!("the lock in {} cannot be made", folder.display())))?;
+        // The folder itself is the lock: that works on a disk that takes no file any more.
+        let lock = File::open(&folder)
+            .map_err(io(format!("the state folder {} cannot be opened", folder.display())))?;
         flock(&lock, FlockOperation::NonBlockingLockExclusive)
             .map_err(|_| HubError::Running(folder.clone()))?;
         let judged_later = Clock::new(frostguard_shared::time::WallMs(0), config.clock.kept_by_host);
         let mut identity = Identity::open(&folder, judged_later.sample())?;
         let clock = Clock::new(identity.wall_mark(), config.clock.kept_by_host);
         let now = clock.sample();
-        let site = Arc::new(Site::load(&config.site, &mut identity, now)?);
-        identity.save()?;
+        let (site, site_fault) = load_site(&config, &mut identity, now)?;
+        if let Err(fault) = identity.save() {
+            tracing::error!(
+                fault = with_causes(&fault),
+                "the identity cannot be written; going on with the old one"
+            );
+        }
         let group = DurationMs::seconds(i64::from(config.journal.group_seconds));
         let watch = Watch::start(&folder, Arc::clone(&site), identity, &boot_id()?, group, now)?;
-        Ok(Self { config, clock, site, watch, _lock: lock })
+        Ok(Self { config, clock, site, site_fault, watch, _lock: lock })
     }
 
     /// Runs until told to stop by a signal.
@@ -130,34 +137,27 @@ impl Hub {
     /// # Errors
     /// A part without which the hub is none.
     pub async fn run(self) -> Result<(), HubError> {
-        let Self { config, clock, site, watch, _lock } = self;
+        let Self { config, clock, site, site_fault, watch, _lock } = self;
         let (input, inputs) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
-        let hub = watch.view().hub;
+        let view = watch.view();
+        tracing::info!(hub = %view.hub, site = site.name, "rules are live");
+        let client = format!("frostguard-{}", view.hub);
         let (desired, _) = watch::channel(watch.desired());
-        let (view, views) = watch::channel(Arc::new(watch.view()));
-        let listener = tokio::net::TcpListener::bind(config.page.listen)
-            .await
-            .map_err(io(format!("the page cannot listen on {}", config.page.listen)))?;
-        let address = listener.local_addr().map_err(io("the page's address cannot be read"))?;
-        tracing::info!(%hub, site = site.name, "rules are live; the page is at http://{address}/");
+        let (view, views) = watch::channel(Arc::new(view));
         let mut parts = JoinSet::new();
         for output in &site.outputs {
             annunciate(&mut parts, &output.key, &output.kind, desired.subscribe(), input.clone());
         }
         let outputs = Outputs { desired, view, dropped: Arc::clone(&dropped) };
-        let thread_clock = clock.clone();
-        let (ended, mut end) = oneshot::channel();
-        std::thread::Builder::new()
-            .name("watch".into())
-            .spawn(move || {
-                // The hub ends when the watch does; nobody is left to hear of it if that has ended already.
-                let _ = ended.send(watch_over(watch, &inputs, &thread_clock, &outputs));
-            })
-            .map_err(io("the watch's thread cannot be made"))?;
-        listen(&mut parts, &config, &clock, &format!("frostguard-{hub}"), &input, &dropped)?;
-        let page = Page::new(views, input.clone(), site, clock, &config.page, address);
-        parts.spawn(page::serve(listener, page));
+        let mut end = spawn_watch(watch, inputs, clock.clone(), outputs)?;
+        listen(&mut parts, &config, &clock, &client, &input, &dropped);
+        let hear = hearing(&input, &dropped);
+        if site_fault.is_some() {
+            hear(Heard::Source { source: "site.toml", fault: site_fault });
+        }
+        let page = Page::new(views, input.clone(), site, clock, &config.page);
+        parts.spawn(page::serve(config.page.listen, page, hear));
         let mut terminate = signal(SignalKind::terminate()).map_err(io("SIGTERM cannot be waited for"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(io("SIGINT cannot be waited for"))?;
         let reason = tokio::select! {
@@ -177,6 +177,51 @@ impl Hub {
         let _ = stop.await;
         end.await.map_err(|_| HubError::Thread)?.map_err(HubError::Watch)
     }
+}
+
+/// The site document; if it cannot be used, the one that was in force last, with what is wrong with the new one.
+fn load_site(
+    config: &Config,
+    identity: &mut Identity,
+    now: ClockSample,
+) -> Result<(Arc<Site>, Option<String>), HubError> {
+    let kept = config.state_dir.join("site.in-force.toml");
+    match Site::load(&config.site, identity, now) {
+        Ok(site) => {
+            if let Err(fault) = std::fs::copy(&config.site, &kept) {
+                tracing::warn!(%fault, "the site document in force could not be kept beside the journal");
+            }
+            Ok((Arc::new(site), None))
+        }
+        Err(fault) if kept.exists() => {
+            let text = with_causes(&fault);
+            tracing::error!(
+                fault = text,
+                "the site document cannot be used; the one in force before stays in force"
+            );
+            Ok((Arc::new(Site::load(&kept, identity, now)?), Some(text)))
+        }
+        Err(fault) => Err(fault.into()),
+    }
+}
+
+type Ended = oneshot::Receiver<Result<(), WatchError>>;
+
+fn spawn_watch(
+    watch: Watch,
+    inputs: Receiver<Input>,
+    clock: Clock,
+    outputs: Outputs,
+) -> Result<Ended, HubError> {
+    let (ended, end) = oneshot::channel();
+    std::thread::Builder::new()
+        .name("watch".into())
+        .spawn(move || {
+            // The hub ends when the watch does; nobody is left to hear of it if that has ended already.
+            let _ = ended.send(watch_over(watch, &inputs, &clock, &outputs));
+        })
+        .map_err(io("the watch's thread cannot be made"))?;
+    Ok(end)
 }
 
 struct Outputs {
@@ -234,6 +279,16 @@ fn show(watch: &Watch, outputs: &Outputs, now: ClockSample, shown: &mut Boottime
     }
 }
 
+/// The way of what is heard to the watch: dropped and counted if the queue is full, for a broadcast comes again.
+fn hearing(input: &SyncSender<Input>, dropped: &Arc<AtomicU64>) -> impl Fn(Heard) + Send + Sync + 'static {
+    let (input, dropped) = (input.clone(), Arc::clone(dropped));
+    move |heard| {
+        if input.try_send(Input::Heard(heard)).is_err() {
+            dropped.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
 fn listen(
     parts: &mut JoinSet<()>,
     config: &Config,
@@ -241,24 +296,20 @@ fn listen(
     client: &str,
     input: &SyncSender<Input>,
     dropped: &Arc<AtomicU64>,
-) -> Result<(), HubError> {
-    let hear = || {
-        let (input, dropped) = (input.clone(), Arc::clone(dropped));
-        move |heard| {
-            if input.try_send(Input::Heard(heard)).is_err() {
-                dropped.fetch_add(1, Ordering::Relaxed);
-            }
-        }
-    };
+) {
     if config.ble.enabled {
-        parts.spawn(Ble::new(config.ble.clone()).run(hear()));
+        parts.spawn(Ble::new(config.ble.clone()).run(hearing(input, dropped)));
     }
     if config.lorawan.enabled {
-        let source = Lorawan::new(config.lorawan.clone(), client, clock.clone())
-            .map_err(io("the password file of [lorawan] cannot be read"))?;
-        parts.spawn(source.run(hear()));
+        // What a broker has kept comes once and all at a time: it waits for its place in the queue.
+        let (input, dropped) = (input.clone(), Arc::clone(dropped));
+        let hear = move |heard| {
+            if tokio::task::block_in_place(|| input.send(Input::Heard(heard))).is_err() {
+                dropped.fetch_add(1, Ordering::Relaxed);
+            }
+        };
+        parts.spawn(Lorawan::new(config.lorawan.clone(), client, clock.clone()).run(hear));
     }
-    Ok(())
 }
 
 fn annunciate(

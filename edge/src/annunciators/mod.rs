@@ -90,6 +90,8 @@ pub struct News {
     pub severity: Severity,
     /// When, for people.
     pub at: WallMs,
+    /// True if it was found only by late data: to be told, never to be sounded.
+    pub retro: bool,
     /// In words.
     pub text: String,
 }

@@ -15,6 +15,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 use tokio::sync::watch;
 
+/// A broker acknowledges within this; shorter than the keep-alive, whose answers would hide that it does not.
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+/// Messages handed to the client at one time: all alarms that are asserted again.
+const CLIENT_QUEUE: usize = 1_024;
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// Where and as whom to publish.
@@ -90,7 +94,7 @@ fn connect(target: &Target) -> std::io::Result<(AsyncClient, EventLoop)> {
         let password = target.password_file.as_ref().map(std::fs::read_to_string).transpose()?;
         options.set_credentials(username, password.unwrap_or_default().trim_end());
     }
-    Ok(AsyncClient::new(options, 16))
+    Ok(AsyncClient::new(options, CLIENT_QUEUE))
 }
 
 /// A number that differs between topics, so that two hubs on one broker do not push each other out.
@@ -121,6 +125,10 @@ impl Publish<'_> {
                     if changed.is_err() {
                         return None;
                     }
+                }
+                // Nothing at all from a broker that owes an answer: it is taken for gone, and connected to anew.
+                () = tokio::time::sleep(ANSWER_WITHIN), if !telling.on_its_way.is_empty() => {
+                    return Some(ConnectionError::NetworkTimeout);
                 }
                 event = connection.poll() => match event {
                     Ok(Event::Incoming(Incoming::ConnAck(_))) => {
@@ -189,6 +197,7 @@ fn told(news: &News) -> String {
         "seq": news.seq,
         "at": rfc3339(news.at),
         "reassert": false,
+        "retro": news.retro,
         "text": news.text,
     })
     .to_string()

@@ -53,7 +53,9 @@ pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next
             .into_response();
     };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
-    let own = text(request.headers(), header::ORIGIN) == Some(format!("http://{host}").as_str());
+    // A configured name may stand for a proxy that speaks TLS to the browser.
+    let own = text(request.headers(), header::ORIGIN)
+        .is_some_and(|origin| origin == format!("http://{host}") || origin == format!("https://{host}"));
     if !reads && !own {
         return (StatusCode::FORBIDDEN, "Changes are taken from the hub's own page only.\n").into_response();
     }

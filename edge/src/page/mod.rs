@@ -13,6 +13,7 @@ use crate::config::PageConfig;
 use crate::hub::Input;
 use crate::pin::{self, Tries};
 use crate::site::Site;
+use crate::sources::Heard;
 use crate::watch::{AlarmView, Refused, View};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
@@ -25,11 +26,16 @@ use serde::Deserialize;
 use std::net::SocketAddr;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, oneshot, watch};
 
 /// A form of this page is far smaller.
 const BODY_MAX: usize = 4 * 1_024;
+/// The page's address is asked for again after this.
+const BIND_AGAIN: Duration = Duration::from_secs(5);
+/// A view older than this was made by a watch that does not answer.
+const VIEW_STALE_MS: u64 = 5_000;
 /// PINs hashed at one time; each takes 9 MiB.
 const HASHES_AT_ONCE: usize = 1;
 
@@ -53,9 +59,8 @@ impl Page {
         site: Arc<Site>,
         clock: Clock,
         config: &PageConfig,
-        address: SocketAddr,
     ) -> Self {
-        let guard = Arc::new(Guard::new(&config.hosts, address));
+        let guard = Arc::new(Guard::new(&config.hosts, config.listen));
         let (tries, hashing) = (Arc::default(), Arc::new(Semaphore::new(HASHES_AT_ONCE)));
         Self { views, input, site, clock, tries, hashing, guard }
     }
@@ -64,14 +69,20 @@ impl Page {
         Arc::clone(&self.views.borrow())
     }
 
+    /// Whether the watch still makes views.
+    fn is_live(&self, view: &View) -> bool {
+        self.clock.sample().boottime.0.saturating_sub(view.made.0) < VIEW_STALE_MS
+    }
+
     fn alarm(&self, id: &str) -> Option<AlarmView> {
         let id: AlertId = id.parse().ok()?;
         self.view().alarms.iter().find(|view| view.alarm.alert == id).cloned()
     }
 }
 
-/// Serves the page until the hub ends.
-pub async fn serve(listener: TcpListener, page: Page) {
+/// Serves the page until the hub ends. An address that cannot be had is asked for again and again: the page is not
+/// what guards the food.
+pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
     let router = Router::new()
         .route("/", get(overview))
         .route("/hub.css", get(style))
@@ -83,13 +94,24 @@ pub async fn serve(listener: TcpListener, page: Page) {
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&page.guard), guard::check))
         .with_state(page);
-    if let Err(fault) = axum::serve(connections::Bounded::new(listener), router).await {
-        tracing::error!(%fault, "the page can no longer be served");
+    loop {
+        let fault = match TcpListener::bind(address).await {
+            Ok(listener) => {
+                tracing::info!("the page is at http://{address}/");
+                hear(Heard::Source { source: "page", fault: None });
+                let served = axum::serve(connections::Bounded::new(listener), router.clone()).await;
+                served.err().map_or_else(|| "it ended".into(), |fault| fault.to_string())
+            }
+            Err(fault) => format!("it cannot listen on {address}: {fault}"),
+        };
+        hear(Heard::Source { source: "page", fault: Some(fault) });
+        tokio::time::sleep(BIND_AGAIN).await;
     }
 }
 
 async fn overview(State(page): State<Page>) -> Response {
-    html(StatusCode::OK, render::overview(&page.view(), &page.site))
+    let view = page.view();
+    html(StatusCode::OK, render::overview(&view, page.is_live(&view), &page.site))
 }
 
 async fn style() -> Response {
@@ -98,7 +120,8 @@ async fn style() -> Response {
 }
 
 async fn status(State(page): State<Page>) -> Json<serde_json::Value> {
-    Json(render::status(&page.view()))
+    let view = page.view();
+    Json(render::status(&view, page.is_live(&view)))
 }
 
 async fn alarm(State(page): State<Page>, Path(id): Path<String>) -> Response {

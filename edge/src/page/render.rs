@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 struct Overview<'a> {
     site: &'a str,
     clock: String,
+    is_live: bool,
     unsynchronised: bool,
     storage_fault: Option<&'a str>,
     faults: Vec<String>,
@@ -68,16 +69,18 @@ struct Message<'a> {
 }
 
 /// The overview.
-pub fn overview(view: &View, site: &Site) -> Result<String, askama::Error> {
-    let sources = view.sources.iter().filter_map(|(name, fault)| {
-        fault.as_ref().map(|fault| format!("Sensors over {name} are not heard: {fault}"))
-    });
+pub fn overview(view: &View, is_live: bool, site: &Site) -> Result<String, askama::Error> {
+    let sources = view
+        .sources
+        .iter()
+        .filter_map(|(name, fault)| fault.as_ref().map(|fault| format!("{name} does not work: {fault}")));
     let outputs = view.outputs.iter().filter_map(|(name, fault)| {
         fault.as_ref().map(|fault| format!("Output “{name}” does not work: {fault}"))
     });
     Overview {
         site: &site.name,
         clock: clock(view.at, site),
+        is_live,
         unsynchronised: view.trust == Trust::Untrusted,
         storage_fault: view.storage_fault.as_deref(),
         faults: sources.chain(outputs).collect(),
@@ -186,13 +189,13 @@ fn alarm_shown(view: &AlarmView, site: &Site) -> Alarm {
 }
 
 /// The same for machines.
-pub fn status(view: &View) -> Value {
+pub fn status(view: &View, is_live: bool) -> Value {
     let units: Vec<Value> = view
         .units
         .iter()
         .map(|unit| {
             let points: Vec<Value> = unit.points.iter().map(point_status).collect();
-            json!({ "key": unit.key, "name": unit.name, "status": unit.status.word(), "points": points })
+            json!({ "key": unit.key, "name": unit.name, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "points": points })
         })
         .collect();
     // What is over is shown on the page until someone acknowledges it, but it is no alarm any more.
@@ -202,7 +205,7 @@ pub fn status(view: &View) -> Value {
         "hub": view.hub,
         "at": rfc3339(view.at),
         "clock": view.trust.word(),
-        "rules_live": true,
+        "rules_live": is_live,
         "units": units,
         "alarms": alarms.into_iter().map(alarm_status).collect::<Vec<_>>(),
         "cleared": cleared.into_iter().map(alarm_status).collect::<Vec<_>>(),

@@ -69,7 +69,7 @@ struct Text {
     #[serde(default)]
     devices: BTreeMap<String, DeviceText>,
     #[serde(default)]
-    outputs: BTreeMap<String, OutputKind>,
+    outputs: BTreeMap<String, Spanned<OutputKind>>,
     /// What stays with the hub when a cloud rules the rest; it has no keys yet.
     #[serde(default, rename = "local")]
     _local: LocalText,
@@ -189,7 +189,11 @@ impl Document {
         let units: Vec<UnitEntry> =
             parsed.units.into_iter().map(|(key, unit)| source.unit(key, unit)).collect::<Result<_, _>>()?;
         let devices = source.devices(parsed.devices, &units)?;
-        let outputs = parsed.outputs.into_iter().map(|(key, kind)| Output { key, kind }).collect();
+        let outputs = parsed
+            .outputs
+            .into_iter()
+            .map(|(key, kind)| source.output(key, kind))
+            .collect::<Result<_, _>>()?;
         Ok(Self { name: parsed.site.name, zone, people, units, devices, outputs })
     }
 
@@ -211,6 +215,17 @@ impl Document {
 }
 
 impl Source<'_> {
+    fn output(&self, key: String, kind: Spanned<OutputKind>) -> Result<Output, SiteError> {
+        if let OutputKind::Mqtt { topic, .. } = kind.get_ref()
+            && (topic.is_empty() || topic.len() > 200 || topic.contains(['+', '#', '\0']))
+        {
+            let what =
+                format!("outputs.{key}: the topic \"{topic}\" has not 1 to 200 characters, or + or # in it");
+            return Err(self.fault(kind.span(), what));
+        }
+        Ok(Output { key, kind: kind.into_inner() })
+    }
+
     fn person(&self, key: String, person: PersonText) -> Result<PersonEntry, SiteError> {
         let hash = person.pin_hash;
         if argon2::password_hash::phc::PasswordHash::new(hash.get_ref()).is_err() {

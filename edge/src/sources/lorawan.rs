@@ -13,6 +13,7 @@ use crate::entropy::backoff;
 use rumqttc::mqttbytes::Error as PacketError;
 use rumqttc::{
     AsyncClient, ConnectionError, Event, EventLoop, Incoming, MqttOptions, Publish, QoS, StateError,
+    SubscribeReasonCode,
 };
 use std::time::Duration;
 
@@ -26,47 +27,50 @@ const BACKLOG_MS: u64 = 30_000;
 /// The source.
 pub struct Lorawan {
     config: LorawanConfig,
-    options: MqttOptions,
+    client: String,
     clock: Clock,
 }
 
 impl Lorawan {
     /// A source that will connect as the given client.
-    ///
-    /// # Errors
-    /// The password file cannot be read.
-    pub fn new(config: LorawanConfig, client: &str, clock: Clock) -> Result<Self, std::io::Error> {
-        let mut options = MqttOptions::new(format!("{client}-lorawan"), &config.host, config.port);
-        options
-            .set_keep_alive(Duration::from_secs(20))
-            .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET)
-            .set_clean_session(false);
-        if let Some(username) = &config.username {
-            let password = config.password_file.as_ref().map(std::fs::read_to_string).transpose()?;
-            options.set_credentials(username, password.unwrap_or_default().trim_end());
-        }
-        Ok(Self { config, options, clock })
+    pub fn new(config: LorawanConfig, client: &str, clock: Clock) -> Self {
+        Self { config, client: format!("{client}-lorawan"), clock }
     }
 
     /// Listens until dropped, giving everything heard to `hear`.
     pub async fn run(self, hear: impl Fn(Heard)) {
-        let mut options = self.options.clone();
-        let mut failures = 0;
+        let (mut failures, mut clean) = (0, false);
         loop {
-            let (client, mut connection) = AsyncClient::new(options.clone(), 16);
-            let fault = self.listen(&client, &mut connection, &mut failures, &hear).await;
-            let oversize = is_oversize(&fault);
-            if oversize {
-                hear(Heard::Refused {
-                    source: SOURCE,
-                    refusal: Refusal::Oversize(LARGEST_PACKET + 1, LARGEST_PACKET),
-                });
+            let fault = match self.options(clean) {
+                Ok(options) => {
+                    let (client, mut connection) = AsyncClient::new(options, 16);
+                    let fault = self.listen(&client, &mut connection, &mut failures, &hear).await;
+                    clean = is_oversize(&fault);
+                    fault.to_string()
+                }
+                Err(fault) => format!("its password file cannot be read: {fault}"),
+            };
+            if clean {
+                let refusal = Refusal::Oversize(LARGEST_PACKET + 1, LARGEST_PACKET);
+                hear(Heard::Refused { source: SOURCE, refusal });
             }
-            options.set_clean_session(oversize);
-            hear(Heard::Source { source: SOURCE, fault: Some(fault.to_string()) });
+            hear(Heard::Source { source: SOURCE, fault: Some(fault) });
             failures += 1;
             tokio::time::sleep(backoff(failures, LONGEST_WAIT)).await;
         }
+    }
+
+    fn options(&self, clean: bool) -> std::io::Result<MqttOptions> {
+        let mut options = MqttOptions::new(&self.client, &self.config.host, self.config.port);
+        options
+            .set_keep_alive(Duration::from_secs(20))
+            .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET)
+            .set_clean_session(clean);
+        if let Some(username) = &self.config.username {
+            let password = self.config.password_file.as_ref().map(std::fs::read_to_string).transpose()?;
+            options.set_credentials(username, password.unwrap_or_default().trim_end());
+        }
+        Ok(options)
     }
 
     /// One connection, until it fails.
@@ -89,8 +93,10 @@ impl Lorawan {
                         tracing::warn!(%full, "could not subscribe for uplinks; trying again at the next connect");
                     }
                 }
-                Ok(Event::Incoming(Incoming::SubAck(_))) => {
-                    hear(Heard::Source { source: SOURCE, fault: None })
+                Ok(Event::Incoming(Incoming::SubAck(answer))) => {
+                    let refused = answer.return_codes.contains(&SubscribeReasonCode::Failure);
+                    let fault = refused.then(|| format!("the broker refuses the topic {topic}"));
+                    hear(Heard::Source { source: SOURCE, fault });
                 }
                 Ok(Event::Incoming(Incoming::Publish(message))) => {
                     let old = message.retain || now_ms() < news_from_ms;

@@ -132,6 +132,7 @@ impl Watch {
             condition: episode.condition,
             severity: severity.unwrap_or(frostguard_shared::alarm::Severity::Warning),
             at: self.axis.wall_of(event.envelope.rule_ms),
+            retro: matches!(event.fact()?, Fact::AlertRaised { retro: true, .. }),
         })
     }
 }

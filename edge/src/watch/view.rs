@@ -10,7 +10,7 @@ use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::quantity::{CentiCelsius, Dbm};
 use frostguard_shared::reading::Door;
 use frostguard_shared::rules::{EpisodeKey, UnitStatus};
-use frostguard_shared::time::{Trust, WallMs};
+use frostguard_shared::time::{BoottimeMs, Trust, WallMs};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -21,6 +21,8 @@ pub struct View {
     pub hub: HubId,
     /// The time, corrected.
     pub at: WallMs,
+    /// When this was made, for telling an old view.
+    pub made: BoottimeMs,
     /// Trust in the wall clock.
     pub trust: Trust,
     /// The units in the document's order.
@@ -103,6 +105,7 @@ impl Watch {
         View {
             hub: self.identity.hub(),
             at: self.axis.wall_of(self.axis.now(self.now)),
+            made: self.now.boottime,
             trust: self.now.trust,
             units: self.site.units.iter().map(|unit| self.unit_view(unit)).collect(),
             alarms: self.alarm_views(),

@@ -65,6 +65,13 @@ fn every_fault_is_named_with_its_line() {
 }
 
 #[test]
+fn a_topic_that_cannot_be_published_to_is_refused_with_its_line() {
+    let text = format!("{GOOD}[outputs.building]\nkind = \"mqtt\"\nhost = \"h\"\ntopic = \"all/#\"\n");
+    let fault = fault(&text);
+    assert!(fault.starts_with("site.toml:18:") && fault.contains("all/#"), "{fault}");
+}
+
+#[test]
 fn two_devices_cannot_have_one_address() {
     let twice = format!(
         "{GOOD}[devices.other]\nmodel = \"bthome\"\naddress = \"a4:c1:38:00:00:01\"\npoints = {{}}\n"
