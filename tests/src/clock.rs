@@ -28,9 +28,18 @@ pub fn wall() -> Timestamp {
 ///
 /// # Errors
 /// [`SiteError::NotInTime`] naming `what` when the limit passes first.
-pub fn wait_for<T>(
+pub fn wait_for<T>(what: &str, limit: Duration, probe: impl FnMut() -> Option<T>) -> Result<T, SiteError> {
+    wait_closely(what, limit, LOOK_EVERY, probe)
+}
+
+/// As [`wait_for`], looking as often as told: for a figure in which the waiting must not be seen.
+///
+/// # Errors
+/// [`SiteError::NotInTime`] naming `what` when the limit passes first.
+pub fn wait_closely<T>(
     what: &str,
     limit: Duration,
+    look_every: Duration,
     mut probe: impl FnMut() -> Option<T>,
 ) -> Result<T, SiteError> {
     let start = now();
@@ -41,6 +50,6 @@ pub fn wait_for<T>(
         if start.elapsed() >= limit {
             return Err(SiteError::NotInTime { what: what.to_owned(), limit });
         }
-        thread::sleep(LOOK_EVERY);
+        thread::sleep(look_every);
     }
 }

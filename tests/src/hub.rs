@@ -1,7 +1,8 @@
 //! Owns the harness around a hub: its configuration files, its process, its commands and its record.
 //! Takes a state folder, a broker and a bus; gives a hub to start, kill, ask and read.
-//! Must never read the record while the hub runs, nor link any of the hub's code.
+//! Must never read the record itself while the hub runs, nor link any of the hub's code.
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
@@ -69,6 +70,7 @@ pub struct Hub {
     config: PathBuf,
     page_port: u16,
     bus_address: String,
+    observer: Vec<OsString>,
     running: Option<Daemon>,
 }
 
@@ -78,27 +80,49 @@ impl Hub {
     /// # Errors
     /// When the program cannot be had, hashes no PIN, or the files cannot be written.
     pub fn prepare(state: &Path, around: &Surroundings<'_>) -> Result<Hub, SiteError> {
-        let journal = state.join("state");
-        fs::create_dir_all(&journal).map_err(SiteError::io(format!("create {}", journal.display())))?;
         let hub = Hub {
             binary: binary()?,
             state: state.to_owned(),
             config: state.join("hub.toml"),
             page_port: free_port()?,
             bus_address: around.bus_address.to_owned(),
+            observer: Vec::new(),
             running: None,
         };
+        let journal = hub.state_dir();
+        fs::create_dir_all(&journal).map_err(SiteError::io(format!("create {}", journal.display())))?;
         let hashed = hub.command(&["pin"], Some(around.pin))?;
         if !hashed.status.success() {
             return Err(SiteError::Unexpected(format!("the hub hashes no PIN: {}", hashed.stderr)));
         }
         let site = around.site.replace("{pin_hash}", hashed.stdout.trim());
         let site = site.replace("{broker_port}", &around.broker_port.to_string());
-        let site_file = state.join("site.toml");
+        let site_file = hub.site();
         fs::write(&site_file, site).map_err(SiteError::io("write site.toml"))?;
         let text = hub_toml(&journal, &site_file, hub.page_port, around.broker_port);
         fs::write(&hub.config, text).map_err(SiteError::io("write hub.toml"))?;
         Ok(hub)
+    }
+
+    /// Has later starts go through another program with these arguments, which must become the hub and not stay
+    /// its parent, so that the hub can still be asked to end.
+    pub fn observed_by(&mut self, observer: Vec<OsString>) {
+        self.observer = observer;
+    }
+
+    /// The process id of the hub, if it was started and has not been stopped.
+    pub fn id(&self) -> Option<u32> {
+        self.running.as_ref().map(Daemon::id)
+    }
+
+    /// The folder of the hub's journal and identity.
+    pub fn state_dir(&self) -> PathBuf {
+        self.state.join("state")
+    }
+
+    /// The hub's site document.
+    pub fn site(&self) -> PathBuf {
+        self.state.join("site.toml")
     }
 
     /// The hub's configuration file.
@@ -135,10 +159,16 @@ impl Hub {
     pub fn launch(&mut self, fault: Option<Fault>) -> Result<Instant, SiteError> {
         let mut environment = vec![("DBUS_SYSTEM_BUS_ADDRESS", self.bus_address.clone())];
         environment.extend(fault.map(Fault::variable));
-        let config = self.config.as_os_str();
-        let arguments = ["run".as_ref(), "--config".as_ref(), config];
+        let mut words = self.observer.clone();
+        words.extend([
+            self.binary.clone().into(),
+            "run".into(),
+            "--config".into(),
+            self.config.clone().into(),
+        ]);
+        let program = PathBuf::from(words.remove(0));
         let begun = now();
-        self.running = Some(Daemon::start("hub", &self.binary, arguments, &environment, &self.state)?);
+        self.running = Some(Daemon::start("hub", &program, words, &environment, &self.state)?);
         Ok(begun)
     }
 
@@ -205,6 +235,20 @@ impl Hub {
     pub fn verify_chain(&self) -> Result<Answer, SiteError> {
         let config = self.config.display().to_string();
         self.command(&["chain", "verify", "--config", &config], None)
+    }
+
+    /// What the hub's own command counts in the record while it checks it; the hub may be running.
+    ///
+    /// # Errors
+    /// When the record does not verify, or the answer is not JSON.
+    pub fn verified(&self) -> Result<Value, SiteError> {
+        let config = self.config.display().to_string();
+        let answer = self.command(&["chain", "verify", "--json", "--config", &config], None)?;
+        if !answer.status.success() {
+            return Err(SiteError::Unexpected(format!("the record does not verify: {}", answer.stderr)));
+        }
+        serde_json::from_str(&answer.stdout)
+            .map_err(|source| SiteError::Json { what: "chain verify --json".to_owned(), source })
     }
 
     /// The events of the record in order, read while the hub is stopped.

@@ -10,4 +10,5 @@ pub mod outcome;
 pub mod process;
 pub mod site;
 pub mod story;
+pub mod workbench;
 pub mod world;

@@ -37,6 +37,9 @@ pub const PIN: &str = "246810";
 /// Where the hub's MQTT output speaks.
 pub const TOPIC: &str = "frostguard/demo";
 
+/// The demo's site document.
+pub const DEMO_SITE: &str = include_str!("demo_site.toml");
+
 const PACE: Pace =
     Pace { physics: 60, advert_every: Duration::from_secs(1), uplink_every: Duration::from_secs(5) };
 
@@ -63,6 +66,14 @@ impl World {
     /// # Errors
     /// When any part does not come up.
     pub fn start(state: &Path) -> Result<World, SiteError> {
+        World::start_with(state, DEMO_SITE)
+    }
+
+    /// The same world under another site document, with the same units and sensors.
+    ///
+    /// # Errors
+    /// When any part does not come up.
+    pub fn start_with(state: &Path, site: &str) -> Result<World, SiteError> {
         if state.exists() {
             fs::remove_dir_all(state).map_err(SiteError::io(format!("empty {}", state.display())))?;
         }
@@ -70,12 +81,7 @@ impl World {
         let bus = PrivateBus::start(&state.join("bus"))?;
         let bluez = Arc::new(BluezDouble::start(bus.address())?);
         let subscriber = Subscriber::connect(broker.port(), "building", &["frostguard/demo/#"])?;
-        let around = Surroundings {
-            broker_port: broker.port(),
-            bus_address: bus.address(),
-            site: include_str!("demo_site.toml"),
-            pin: PIN,
-        };
+        let around = Surroundings { broker_port: broker.port(), bus_address: bus.address(), site, pin: PIN };
         let hub = Hub::prepare(&state.join("hub"), &around)?;
         let tag = Sensor::Bthome { mac: "A4:C1:38:00:00:01".to_owned() };
         let node = Sensor::Lht65 { dev_eui: "a84041ffff123456".to_owned() };

@@ -20,6 +20,8 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 /// Messages handed to the client at one time: all alarms that are asserted again.
 const CLIENT_QUEUE: usize = 1_024;
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// The state of some thousand alarms; the client's own bound would cut the connection at fifty, again and again.
+const LARGEST_PACKET: usize = 1 << 20;
 
 /// Where and as whom to publish.
 #[derive(Clone, Debug)]
@@ -84,12 +86,11 @@ fn connect(target: &Target) -> std::io::Result<(AsyncClient, EventLoop)> {
     let client = format!("frostguard-{}-{:08x}", target.output, stable_number(&target.topic));
     let mut options = MqttOptions::new(client, &target.host, target.port);
     let status = format!("{}/status", target.topic);
-    options.set_keep_alive(Duration::from_secs(10)).set_clean_session(true).set_last_will(LastWill::new(
-        status,
-        "offline",
-        QoS::AtLeastOnce,
-        true,
-    ));
+    options
+        .set_keep_alive(Duration::from_secs(10))
+        .set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET)
+        .set_clean_session(true)
+        .set_last_will(LastWill::new(status, "offline", QoS::AtLeastOnce, true));
     if let Some(username) = &target.username {
         let password = target.password_file.as_ref().map(std::fs::read_to_string).transpose()?;
         options.set_credentials(username, password.unwrap_or_default().trim_end());

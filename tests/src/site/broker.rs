@@ -19,6 +19,7 @@ const STOP_GRACE: Duration = Duration::from_secs(5);
 pub struct Broker {
     daemon: Daemon,
     port: u16,
+    state: PathBuf,
 }
 
 impl Broker {
@@ -27,22 +28,18 @@ impl Broker {
     /// # Errors
     /// When it does not accept connections in time.
     pub fn start(state: &Path) -> Result<Broker, SiteError> {
-        let port = free_port()?;
         fs::create_dir_all(state).map_err(SiteError::io(format!("create {}", state.display())))?;
-        let config = state.join("mosquitto.conf");
-        // Started by root it would change its user, and with that forget that it must die with its parent.
-        let text = format!("listener {port} 127.0.0.1\nallow_anonymous true\npersistence false\nuser root\n");
-        fs::write(&config, text).map_err(SiteError::io("write the broker's configuration"))?;
-        let arguments = [Path::new("-c"), &config];
-        let mut daemon = Daemon::start("mosquitto", &program(), arguments, &[], state)?;
-        wait_for("the broker accepts connections", READY_WITHIN, || {
-            let up = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
-            (up || daemon.ended().is_some()).then_some(())
-        })?;
-        if daemon.ended().is_some() {
-            return Err(SiteError::Unexpected(format!("the broker ended at once: {}", daemon.stderr())));
-        }
-        Ok(Broker { daemon, port })
+        let port = free_port()?;
+        Ok(Broker { daemon: started(state, port)?, port, state: state.to_owned() })
+    }
+
+    /// Starts it again on its port, with the sessions that it held when it was ended.
+    ///
+    /// # Errors
+    /// When it does not accept connections in time.
+    pub fn start_again(&mut self) -> Result<(), SiteError> {
+        self.daemon = started(&self.state, self.port)?;
+        Ok(())
     }
 
     /// Its port on 127.0.0.1.
@@ -57,6 +54,27 @@ impl Broker {
     pub fn stop(&mut self) -> Result<(), SiteError> {
         self.daemon.stop(STOP_GRACE).map(|_| ())
     }
+}
+
+fn started(state: &Path, port: u16) -> Result<Daemon, SiteError> {
+    let config = state.join("mosquitto.conf");
+    // Started by root it would change its user, and with that forget that it must die with its parent.
+    let text = format!(
+        "listener {port} 127.0.0.1\nallow_anonymous true\nuser root\n\
+         persistence true\npersistence_location {}/\n",
+        state.display()
+    );
+    fs::write(&config, text).map_err(SiteError::io("write the broker's configuration"))?;
+    let arguments = [Path::new("-c"), &config];
+    let mut daemon = Daemon::start("mosquitto", &program(), arguments, &[], state)?;
+    wait_for("the broker accepts connections", READY_WITHIN, || {
+        let up = TcpStream::connect((Ipv4Addr::LOCALHOST, port)).is_ok();
+        (up || daemon.ended().is_some()).then_some(())
+    })?;
+    if daemon.ended().is_some() {
+        return Err(SiteError::Unexpected(format!("the broker ended at once: {}", daemon.stderr())));
+    }
+    Ok(daemon)
 }
 
 /// Debian installs the broker where an ordinary user's search path may not reach.

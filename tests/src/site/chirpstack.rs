@@ -15,6 +15,9 @@ use serde_json::{Value, json};
 
 use crate::error::SiteError;
 
+/// What is too large to be an uplink must be able to leave.
+const LARGEST_PACKET: usize = 16 << 20;
+
 /// One uplink as a gateway heard it.
 #[derive(Clone, Copy, Debug)]
 pub struct Uplink<'a> {
@@ -95,7 +98,7 @@ impl NetworkServer {
     /// Connects to the broker on 127.0.0.1; events published before it is connected wait.
     pub fn connect(port: u16) -> NetworkServer {
         let mut options = MqttOptions::new("network-server", "127.0.0.1", port);
-        options.set_keep_alive(Duration::from_secs(20));
+        options.set_keep_alive(Duration::from_secs(20)).set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
         let (client, connection) = Client::new(options, 64);
         let ending = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ending);
@@ -108,9 +111,17 @@ impl NetworkServer {
     /// # Errors
     /// When so many events wait for the broker that no more fit.
     pub fn publish(&self, uplink: &Uplink<'_>) -> Result<(), SiteError> {
-        let topic = format!("application/{}/device/{}/event/up", NetworkServer::APPLICATION, uplink.dev_eui);
         let event = uplink.event().to_string();
-        Ok(self.client.try_publish(topic, QoS::AtMostOnce, false, event)?)
+        Ok(self.client.try_publish(topic(uplink.dev_eui), QoS::AtMostOnce, false, event)?)
+    }
+
+    /// Publishes anything at all where a device's uplinks come, as a broken or hostile client of the broker can; the
+    /// broker is to deliver it until the hub has taken it.
+    ///
+    /// # Errors
+    /// When so many events wait for the broker that no more fit.
+    pub fn publish_anything(&self, dev_eui: &str, message: Vec<u8>) -> Result<(), SiteError> {
+        Ok(self.client.try_publish(topic(dev_eui), QoS::AtLeastOnce, false, message)?)
     }
 }
 
@@ -122,6 +133,10 @@ impl Drop for NetworkServer {
             let _ = thread.join();
         }
     }
+}
+
+fn topic(dev_eui: &str) -> String {
+    format!("application/{}/device/{dev_eui}/event/up", NetworkServer::APPLICATION)
 }
 
 fn keep_sending(mut connection: Connection, ending: &AtomicBool) {

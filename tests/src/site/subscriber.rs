@@ -13,6 +13,8 @@ use crate::error::SiteError;
 
 const SUBSCRIBED_WITHIN: Duration = Duration::from_secs(10);
 const RECONNECT_AFTER: Duration = Duration::from_millis(200);
+/// A subscriber must not be the one that a large message fails on.
+const LARGEST_PACKET: usize = 16 << 20;
 
 /// One message as it arrived.
 #[derive(Clone, Debug)]
@@ -66,8 +68,21 @@ impl Subscriber {
     /// # Errors
     /// When the broker does not confirm in time.
     pub fn connect(port: u16, client_id: &str, filters: &[&str]) -> Result<Subscriber, SiteError> {
+        Subscriber::connected(MqttOptions::new(client_id, "127.0.0.1", port), filters)
+    }
+
+    /// As [`Subscriber::connect`], with a session that the broker keeps for times when either is away.
+    ///
+    /// # Errors
+    /// When the broker does not confirm in time.
+    pub fn connect_lasting(port: u16, client_id: &str, filters: &[&str]) -> Result<Subscriber, SiteError> {
         let mut options = MqttOptions::new(client_id, "127.0.0.1", port);
-        options.set_keep_alive(Duration::from_secs(20));
+        options.set_clean_session(false);
+        Subscriber::connected(options, filters)
+    }
+
+    fn connected(mut options: MqttOptions, filters: &[&str]) -> Result<Subscriber, SiteError> {
+        options.set_keep_alive(Duration::from_secs(20)).set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
         let (client, connection) = Client::new(options, 64);
         let inbox = Arc::new(Inbox::default());
         let filters: Vec<String> = filters.iter().map(|&filter| filter.to_owned()).collect();
@@ -139,12 +154,12 @@ fn listen(mut connection: Connection, client: &Client, filters: &[String], inbox
                 }
             }
             Ok(Event::Incoming(Packet::SubAck(_))) => inbox.heard().subscribed = true,
-            Ok(Event::Incoming(Packet::Publish(publish))) => inbox.heard().messages.push(Message {
-                topic: publish.topic,
-                payload: publish.payload.to_vec(),
-                retained: publish.retain,
-                arrived: now(),
-            }),
+            Ok(Event::Incoming(Packet::Publish(publish))) => {
+                // Before the lock: one who looks through the messages must not make this one late.
+                let arrived = now();
+                let (topic, payload, retained) = (publish.topic, publish.payload.to_vec(), publish.retain);
+                inbox.heard().messages.push(Message { topic, payload, retained, arrived });
+            }
             Ok(_) => {}
             Err(_) => {
                 let heard = inbox.heard();
