@@ -30,7 +30,7 @@ pub fn free_port() -> Result<u16, SiteError> {
 
 /// A command that dies with this process, and that a Ctrl-C in the terminal does not reach: it is ended in order.
 ///
-/// Run it through [`Daemon::start`] or [`run`], not directly.
+/// It dies with the thread that starts it: start it as a [`Daemon`], or wait for its end on the same thread.
 pub fn tied_command(program: &Path) -> Command {
     let mut command = Command::new("setpriv");
     command.args(["--pdeathsig", "KILL"]).arg(program).process_group(0);

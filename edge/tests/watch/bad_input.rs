@@ -82,6 +82,15 @@ fn the_codes_85_and_minus_127_are_recorded_as_doubtful_and_clear_nothing() {
 }
 
 #[test]
+fn the_code_85_clears_no_freezer_that_is_too_cold() {
+    let mut world = World::new();
+    world.freezer_for(7, -3_200);
+    world.freezer_for(3, 8_500);
+    assert_eq!(world.status("freezer"), UnitStatus::AlarmActive);
+    assert_eq!(world.count_of("alert.cleared/1"), 0);
+}
+
+#[test]
 fn a_value_that_is_none_is_a_fault_of_the_device_and_recovers() {
     let mut world = World::new();
     world.freezer(-1800);

@@ -3,6 +3,7 @@
 
 mod alarms;
 mod bad_input;
+mod page;
 mod record;
 mod time_table;
 mod world;

@@ -295,6 +295,22 @@ fn a_sensor_that_goes_silent_in_an_excursion_alarms_all_the_same_and_says_that_i
 }
 
 #[test]
+fn an_alarm_outlives_the_silence_of_its_sensor() {
+    let mut site = Site::freezer();
+    site.values(0..8, -1400);
+    site.tick(T0 + 24 * 60 * MINUTE);
+    assert_eq!(
+        site.status(),
+        UnitStatus::AlarmActive,
+        "a sensor that says nothing does not say that it is cold"
+    );
+    assert_eq!(site.changes(), ["raised", "raised"], "the silence is an alarm beside it");
+    site.values(1_441..1_443, -1400);
+    assert_eq!(site.status(), UnitStatus::AlarmActive);
+    assert_eq!(site.changes(), ["raised", "raised", "cleared"], "and the silence alone is over");
+}
+
+#[test]
 fn codes_of_a_broken_probe_clear_nothing_and_become_a_sensor_fault() {
     let mut site = Site::freezer();
     site.values(0..8, -1400);

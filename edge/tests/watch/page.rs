@@ -1,0 +1,74 @@
+//! The page over HTTP: who may ask, and how often a PIN may be tried.
+
+use crate::world::World;
+use frostguard_edge::clock::Clock;
+use frostguard_edge::config::PageConfig;
+use frostguard_edge::identity::Identity;
+use frostguard_edge::page::{self, Page};
+use frostguard_edge::site::Site;
+use frostguard_shared::time::WallMs;
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
+use std::sync::Arc;
+use std::sync::mpsc::sync_channel;
+use tokio::net::TcpListener;
+use tokio::runtime::Runtime;
+use tokio::sync::watch;
+
+/// The page of a world, served as long as this lives; nobody answers what it asks the watch.
+struct Served {
+    address: SocketAddr,
+    _runtime: Runtime,
+}
+
+impl Served {
+    fn of(world: &World) -> Self {
+        let mut identity = Identity::open(world.folder.path(), world.clock).unwrap();
+        let site = Site::load(&world.folder.path().join("site.toml"), &mut identity, world.clock).unwrap();
+        let (_, views) = watch::channel(Arc::new(world.view()));
+        let (input, _) = sync_channel(1);
+        let runtime = Runtime::new().unwrap();
+        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
+        let address = listener.local_addr().unwrap();
+        let clock = Clock::new(WallMs(0), true);
+        let page = Page::new(views, input, site.into(), clock, &PageConfig::default(), address);
+        runtime.spawn(page::serve(listener, page));
+        Self { address, _runtime: runtime }
+    }
+
+    /// The status of the answer to a request with these lines after its first, and this form.
+    fn ask(&self, first: &str, lines: &str, form: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).unwrap();
+        let length = form.len();
+        let kind = "Content-Type: application/x-www-form-urlencoded";
+        let end = format!("{kind}\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{form}");
+        stream.write_all(format!("{first} HTTP/1.1\r\n{lines}{end}").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.split(' ').nth(1).unwrap().to_owned()
+    }
+}
+
+#[test]
+fn five_wrong_pins_are_refused_one_by_one_and_the_sixth_is_not_even_looked_at() {
+    let mut world = World::new();
+    world.freezer_for(7, -1400);
+    let alert = world.desired().alarms[0].alert;
+    let page = Served::of(&world);
+    let lines = format!("Host: {0}\r\nOrigin: http://{0}\r\n", page.address);
+    let first = format!("POST /alarms/{alert}/acknowledge");
+    let answers: Vec<String> = (0..6).map(|_| page.ask(&first, &lines, "person=maria&pin=000000")).collect();
+    assert_eq!(answers, ["403", "403", "403", "403", "403", "429"]);
+}
+
+#[test]
+fn a_name_that_is_not_the_hubs_and_a_form_of_another_site_are_refused() {
+    let world = World::new();
+    let page = Served::of(&world);
+    let own = format!("Host: {}\r\n", page.address);
+    assert_eq!(page.ask("GET /", &own, ""), "200");
+    assert_eq!(page.ask("GET /", &format!("Host: evil.example:{}\r\n", page.address.port()), ""), "421");
+    let nowhere = "POST /alarms/00000000-0000-7000-8000-000000000000/quiet";
+    assert_eq!(page.ask(nowhere, &own, ""), "403");
+    assert_eq!(page.ask(nowhere, &format!("{own}Origin: http://evil.example\r\n"), ""), "403");
+}
