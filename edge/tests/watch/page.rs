@@ -6,12 +6,12 @@ use frostguard_edge::config::PageConfig;
 use frostguard_edge::identity::Identity;
 use frostguard_edge::page::{self, Page};
 use frostguard_edge::site::Site;
+use frostguard_edge::sources::Heard;
 use frostguard_shared::time::WallMs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
-use std::sync::mpsc::sync_channel;
-use tokio::net::TcpListener;
+use std::sync::mpsc::{channel, sync_channel};
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -28,11 +28,15 @@ impl Served {
         let (_, views) = watch::channel(Arc::new(world.view()));
         let (input, _) = sync_channel(1);
         let runtime = Runtime::new().unwrap();
-        let listener = runtime.block_on(TcpListener::bind("127.0.0.1:0")).unwrap();
-        let address = listener.local_addr().unwrap();
-        let clock = Clock::new(WallMs(0), true);
-        let page = Page::new(views, input, site.into(), clock, &PageConfig::default(), address);
-        runtime.spawn(page::serve(listener, page));
+        // The port is free now; the page says when it listens there.
+        let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let config = PageConfig { listen: address, ..PageConfig::default() };
+        let page = Page::new(views, input, site.into(), Clock::new(WallMs(0), true), &config);
+        let (said, saying) = channel();
+        // Once the test has heard that the page listens, it hears no more.
+        runtime.spawn(page::serve(address, page, move |heard| drop(said.send(heard))));
+        let first = saying.recv().unwrap();
+        assert!(matches!(first, Heard::Source { fault: None, .. }), "{first:?}");
         Self { address, _runtime: runtime }
     }
 
