@@ -193,3 +193,96 @@ fn a_door_is_recorded_when_it_moves() {
     }
     assert_eq!(world.count_of("door.changed/1"), 3);
 }
+
+/// Makes every transaction with an event in it fail, as a full disk would.
+const FULL_DISK: &str = "CREATE TRIGGER full BEFORE INSERT ON events BEGIN SELECT RAISE(FAIL, 'full'); END";
+
+#[test]
+fn a_late_value_over_a_failing_disk_forgets_nothing_that_is_only_in_memory() {
+    let mut world = World::new();
+    world.freezer_for(2, -1400);
+    world.sql().execute_batch(FULL_DISK).unwrap();
+    world.freezer_for(5, -1400);
+    assert_eq!(world.desired().loudest(), Level::Alarm);
+    let earlier = frostguard_shared::time::WallMs(world.clock.wall.0 - 10 * MINUTE);
+    world.fridge(frostguard_shared::axis::Measured::At(earlier), 400);
+    world.run(10 * SECOND);
+    assert_eq!(world.desired().loudest(), Level::Alarm);
+    assert!(
+        world
+            .desired()
+            .news
+            .iter()
+            .all(|news| news.happened == frostguard_edge::annunciators::Happened::Raised)
+    );
+    world.sql().execute_batch("DROP TRIGGER full").unwrap();
+    world.run(10 * SECOND);
+    assert_eq!(world.count_of("alert.raised/1"), 1);
+    assert_eq!(world.count_of("alert.cleared/1"), 0);
+    assert!(world.verifies().is_ok());
+}
+
+#[test]
+fn numbers_of_points_are_given_only_by_a_transaction_that_succeeds() {
+    let mut world = World::new();
+    world.sql().execute_batch(FULL_DISK).unwrap();
+    world.freezer(-1400);
+    world.run(6 * SECOND);
+    world.sql().execute_batch("DROP TRIGGER full").unwrap();
+    world.fridge(frostguard_shared::axis::Measured::Now, 400);
+    world.run(12 * SECOND);
+    let joined: i64 = world
+        .sql()
+        .query_row("SELECT count(*) FROM readings r JOIN points p ON p.n = r.point", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!((joined, world.readings().len()), (2, 2));
+    world.stopped();
+    assert!(world.verifies().is_ok());
+}
+
+#[test]
+fn a_second_batch_of_late_values_does_not_forget_the_first() {
+    let mut world = World::new();
+    for _ in 0..60 {
+        world.run(MINUTE);
+        world.fridge(frostguard_shared::axis::Measured::Now, 400);
+        world.freezer(-1800);
+    }
+    let now = world.clock.wall.0;
+    let warm: Vec<(i64, i16)> = (0..40).map(|n| (now - 55 * MINUTE + n * 50 * SECOND, 1_500)).collect();
+    for entries in warm.chunks(20) {
+        world.fridge_log(entries);
+    }
+    world.run(5 * SECOND);
+    let raised = world.count_of("alert.raised/1");
+    assert_eq!(raised, 1, "late values show an excursion");
+    world.fridge_log(&[(now - 10 * MINUTE + 7_000, 410)]);
+    world.run(5 * SECOND);
+    assert_eq!(world.count_of("alert.raised/1"), raised);
+    let alarms = world.view().alarms.len();
+    world.killed();
+    world.start();
+    assert_eq!(world.view().alarms.len(), alarms);
+}
+
+#[test]
+fn after_a_power_cut_the_axis_never_restarts_before_what_was_folded() {
+    let mut world = World::new();
+    world.freezer(-1800);
+    world.run(16 * MINUTE);
+    world.killed();
+    world.change_site("temp_max_c = -15.0", "temp_max_c = -10.0");
+    world.reboot("boot-2", 4_000, frostguard_shared::time::Trust::Untrusted);
+    world.freezer_for(7, -1400);
+    assert_eq!(world.status("freezer"), UnitStatus::Ok, "the new limit is in force");
+    assert_eq!(world.counter("late.beyond_history"), 0);
+}
+
+#[test]
+fn a_disk_that_takes_no_file_stops_nothing() {
+    let mut world = World::new();
+    std::fs::create_dir(world.folder.path().join("identity.json.new")).unwrap();
+    world.freezer_for(20, -1400);
+    assert_eq!(world.desired().loudest(), Level::Alarm);
+    assert!(world.counter("identity.not_saved") >= 1);
+}

@@ -485,6 +485,40 @@ fn a_changed_rule_ends_an_episode_only_if_the_last_value_is_inside_the_new_limit
 }
 
 #[test]
+fn values_that_are_not_to_be_believed_end_no_silence_and_are_not_ok() {
+    let mut site = Site::freezer();
+    site.value(0, -1800);
+    site.tick(T0 + 10 * MINUTE);
+    for minute in 11..13 {
+        site.fold(reading(7, T0 + minute * MINUTE, -12_700, Quality::ProbeUnreadable));
+    }
+    assert_eq!(site.changes(), ["raised"]);
+    assert_ne!(site.status(), UnitStatus::Ok);
+    let mut doubtful = Site::freezer();
+    doubtful.value(0, -1800);
+    doubtful.fold(reading(7, T0 + MINUTE, -12_700, Quality::ProbeUnreadable));
+    assert_ne!(doubtful.status(), UnitStatus::Ok);
+}
+
+#[test]
+fn a_point_that_changes_its_role_keeps_its_excursion_and_one_that_moves_ends_it_visibly() {
+    let assigned = |role, to| Assignment { point: point(7), unit: to, role, from: RuleMs(T0 + 9 * MINUTE) };
+    let mut site = Site::freezer();
+    site.values(0..8, -1400);
+    site.fold(record(T0 + 9 * MINUTE, Input::Assigned(assigned(Role::Product, unit()))));
+    assert_eq!(site.status(), UnitStatus::AlarmActive);
+    let elsewhere = UnitId::from_bytes([9; 16]);
+    site.fold(record(T0 + 9 * MINUTE, Input::Assigned(assigned(Role::Air, elsewhere))));
+    assert_eq!(site.changes(), ["raised", "cleared"]);
+}
+
+#[test]
+fn a_unit_with_limits_and_no_sensor_is_not_ok() {
+    let site = Site::with(&[], freezer());
+    assert_eq!(site.status(), UnitStatus::MonitoringInterrupted);
+}
+
+#[test]
 fn a_record_from_before_the_frontier_asks_for_history_and_changes_nothing() {
     let mut site = Site::freezer();
     site.values(0..10, -1800);
