@@ -28,13 +28,12 @@ const MARK_OF_FAULTS: &[u8] = b"FROSTGUARD_FAULT";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let (options, mut groups): (Vec<_>, Vec<_>) = arguments.iter().partition(|word| word.starts_with('-'));
+    let (options, groups): (Vec<_>, Vec<_>) = arguments.iter().partition(|word| word.starts_with('-'));
     let known = groups.iter().all(|group| GROUPS.contains(&group.as_str()));
     if !known || options.iter().any(|option| *option != "--json") {
         complain(&format!("usage: bench [GROUP…] [--json]; groups: {}", GROUPS.join(", ")));
         return ExitCode::from(2);
     }
-    groups.dedup();
     match measured() {
         Ok(figures) => {
             // A reader that has gone away does not make what was measured wrong.
