@@ -16,6 +16,7 @@ use crate::watch::{Refused, StartError, View, Watch, WatchError};
 use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs};
 use rustix::fs::{FlockOperation, Mode, flock};
+use rustix::io::Errno;
 use rustix::process::umask;
 use std::fs::File;
 use std::path::PathBuf;
@@ -114,8 +115,11 @@ impl Hub {
         // The folder itself is the lock: that works on a disk that takes no file any more.
         let lock = File::open(&folder)
             .map_err(io(format!("the state folder {} cannot be opened", folder.display())))?;
-        flock(&lock, FlockOperation::NonBlockingLockExclusive)
-            .map_err(|_| HubError::Running(folder.clone()))?;
+        match flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+            Ok(()) => {}
+            Err(Errno::WOULDBLOCK) => return Err(HubError::Running(folder)),
+            Err(fault) => return Err(io("the state folder cannot be locked")(fault.into())),
+        }
         let judged_later = Clock::new(frostguard_shared::time::WallMs(0), config.clock.kept_by_host);
         let mut identity = Identity::open(&folder, judged_later.sample())?;
         let clock = Clock::new(identity.wall_mark(), config.clock.kept_by_host);

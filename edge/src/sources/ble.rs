@@ -9,8 +9,8 @@ use crate::causes::with_causes;
 use crate::config::BleConfig;
 use crate::entropy::backoff;
 use bluez_async::{
-    AdapterInfo, BluetoothError, BluetoothEvent, BluetoothSession, DeviceEvent, DeviceId, DiscoveryFilter,
-    Transport, uuid_from_u16,
+    AdapterEvent, AdapterInfo, BluetoothError, BluetoothEvent, BluetoothSession, DeviceEvent, DeviceId,
+    DiscoveryFilter, Transport, uuid_from_u16,
 };
 use frostguard_shared::axis::Measured;
 use frostguard_shared::quantity::Dbm;
@@ -36,6 +36,8 @@ enum ScanError {
     NoAdapter(String),
     #[error("the connection to D-Bus was lost")]
     BusLost,
+    #[error("somebody else stopped the scan")]
+    Stopped,
     #[error("no advertisement of any device for {} s", SILENCE.as_secs())]
     Silent,
 }
@@ -103,6 +105,12 @@ impl Ble {
                 Ok(Some(BluetoothEvent::Device { id, event })) => {
                     *failures = 0;
                     self.device(session, &mut signals, id, event, hear).await;
+                }
+                Ok(Some(BluetoothEvent::Adapter {
+                    event: AdapterEvent::Discovering { discovering: false },
+                    ..
+                })) => {
+                    return Ok(ScanError::Stopped);
                 }
                 Ok(Some(BluetoothEvent::Adapter { .. } | BluetoothEvent::Characteristic { .. })) => {}
                 Ok(None) => return Ok(ScanError::BusLost),
