@@ -129,10 +129,6 @@ impl Identity {
     pub fn hub(&self) -> HubId {
         self.form.hub
     }
-    /// The site.
-    pub fn site(&self) -> SiteId {
-        self.form.site
-    }
     /// The public half of the hub's key, in hex.
     pub fn public_key(&self) -> String {
         hex::encode(SigningKey::from_bytes(&self.form.key).verifying_key().as_bytes())

@@ -195,7 +195,7 @@ pub fn status(view: &View, is_live: bool) -> Value {
         .iter()
         .map(|unit| {
             let points: Vec<Value> = unit.points.iter().map(point_status).collect();
-            json!({ "key": unit.key, "name": unit.name, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "points": points })
+            json!({ "key": unit.key, "name": unit.name, "type": unit.kind, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "points": points })
         })
         .collect();
     // What is over is shown on the page until someone acknowledges it, but it is no alarm any more.

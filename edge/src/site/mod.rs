@@ -15,12 +15,12 @@ use frostguard_shared::ids::{DeviceId, PersonId, PointId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::rules::{SiteRules, UnitRules};
 use frostguard_shared::time::ClockSample;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 /// The kinds of equipment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum UnitType {
     /// A reach-in fridge.
@@ -171,11 +171,13 @@ impl Site {
             site.units.push(Unit { key: unit.key, id, name: unit.name, kind: unit.kind, rules: unit.rules });
         }
         for device in document.devices {
-            let id = identity.device(&device.key, now)?;
+            // Another sensor under the same key is another device, with points of its own.
+            let hardware = format!("{}@{}", device.key, device.address);
+            let id = identity.device(&hardware, now)?;
             let mut points = BTreeMap::new();
             for (channel, (unit, role)) in device.points {
                 let point = Point {
-                    id: identity.point(&device.key, channel, now)?,
+                    id: identity.point(&hardware, channel, now)?,
                     unit: identity.unit(&unit, now)?,
                     role,
                 };

@@ -4,6 +4,7 @@
 
 use super::Watch;
 use crate::annunciators::{Alarm, Desired};
+use crate::site::UnitType;
 use frostguard_shared::alarm::Sounding;
 use frostguard_shared::ids::HubId;
 use frostguard_shared::point::{Channel, Role};
@@ -46,6 +47,8 @@ pub struct UnitView {
     pub key: String,
     /// Its name.
     pub name: String,
+    /// Its kind of equipment.
+    pub kind: UnitType,
     /// Its status.
     pub status: UnitStatus,
     /// Its limits, lower and upper; none is shown as such.
@@ -143,6 +146,7 @@ impl Watch {
         UnitView {
             key: unit.key.clone(),
             name: unit.name.clone(),
+            kind: unit.kind,
             status: self.state.status(unit.id),
             limits,
             points: points.collect(),

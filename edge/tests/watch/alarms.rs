@@ -164,3 +164,23 @@ fn a_limit_that_changes_in_the_site_document_changes_what_is_an_alarm() {
     world.start();
     assert_eq!(world.count_of("config.applied/1"), 2, "rules that did not change are not applied again");
 }
+
+#[test]
+fn another_sensor_under_the_same_key_is_another_device_with_a_point_of_its_own() {
+    let mut world = World::new();
+    world.freezer_for(7, -1400);
+    world.stopped();
+    world.change_site("A4:C1:38:00:00:01", "A4:C1:38:00:00:99");
+    world.pass(SECOND);
+    world.start();
+    let tags: Vec<_> = world
+        .events()
+        .into_iter()
+        .filter(|event| matches!(event.fact(), Some(Fact::DeviceAssigned { model, .. }) if model == "bthome"))
+        .map(|event| event.envelope.subject)
+        .collect();
+    assert_eq!(tags.len(), 4, "air and door of each");
+    assert_ne!(tags[0].device, tags[2].device);
+    assert_ne!(tags[0].point, tags[2].point);
+    assert_eq!(world.count_of("alert.cleared/1"), 1, "what the old one had alarmed about ends visibly");
+}
