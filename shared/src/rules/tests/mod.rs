@@ -1,5 +1,6 @@
 //! What the rules promise, told as small histories; what holds for every history is in `properties`.
 
+#[cfg(test)]
 mod properties;
 
 use super::*;
