@@ -246,18 +246,23 @@ fn watch_over(
         let idle = watch.idle(clock.sample());
         let input = inputs.recv_timeout(Duration::from_millis(idle.0 as u64));
         let now = clock.sample();
+        let mut answer = None;
         match input {
             Ok(Input::Heard(heard)) => watch.hear(heard, now)?,
             Ok(Input::Report(report)) => watch.report(report, now)?,
-            Ok(Input::Quiet(alert, answer)) => reply(answer, watch.quiet(alert, now)?),
-            Ok(Input::Acknowledge(alert, person, answer)) => {
-                reply(answer, watch.acknowledge(alert, person, now)?)
+            Ok(Input::Quiet(alert, to)) => answer = Some((to, watch.quiet(alert, now)?)),
+            Ok(Input::Acknowledge(alert, person, to)) => {
+                answer = Some((to, watch.acknowledge(alert, person, now)?));
             }
             Ok(Input::Stop(reason)) => return watch.stop(reason, now),
             Err(RecvTimeoutError::Timeout) => watch.tick(now)?,
             Err(RecvTimeoutError::Disconnected) => return watch.stop("all parts are gone", now),
         }
         show(&watch, outputs, now, &mut shown);
+        // Whoever is answered finds what was done when looking again.
+        if let Some((to, done)) = answer {
+            reply(to, done);
+        }
     }
 }
 
