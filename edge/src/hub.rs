@@ -2,7 +2,8 @@
 //!
 //! Owns the order in which parts start and stop. The watch runs on a thread of its own and is the only writer; what
 //! sources hear and people wish reaches it through one bounded queue; what it decides leaves through two "latest
-//! value" channels. Frames that a full queue cannot take are dropped and counted: a sensor speaks again.
+//! value" channels. A broadcast that a full queue cannot
+//! take is dropped and counted, for its sensor speaks again; an uplink waits for its place.
 
 use crate::annunciators::{Desired, Report, log, mqtt};
 use crate::causes::with_causes;

@@ -2,7 +2,8 @@
 //!
 //! Owns the order of a start: open the journal (setting a damaged one aside), find the axis of this boot, fold what
 //! was recorded since the last snapshot, seal what is unsealed, say that the hub has started, apply the site's rules,
-//! assign its points. Everything is durable before the first annunciator hears of it.
+//! assign its points. Everything is durable before the first annunciator hears of it, unless the disk
+//! fails, which is then an alarm of its own.
 
 use super::{Watch, WatchError};
 use crate::entropy::{self, EntropyError};
