@@ -1,3 +1,28 @@
-//! FrostGuard's cloud side: will receive the hubs' readings, events and chained logs, and show them to people far away.
+//! FrostGuard's cloud: receives the hubs' record, keeps it apart for each organization, and shows it to people far away.
 //!
-//! It has no parts yet. What it may import is fixed already: `frostguard-shared`, and never the hub.
+//! The modules in the order in which a record passes them:
+//! [`hub`] speaks to hubs (login, enrolment, batches); [`ingest`] decides what of a batch is taken and what follows from
+//! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it. Around them: [`config`] says where
+//! things are, [`key`] is what the hubs pin, [`clock`] and [`entropy`] are the only places that read time and randomness,
+//! [`counters`] tells operators how it goes, [`service`] puts all of it together, [`commands`] is what an operator types.
+//!
+//! Invariants:
+//! - A batch counts exactly once: its cursor is locked, moved and committed with everything that follows from it, and
+//!   only then is it acknowledged.
+//! - What cannot be used is kept and counted (quarantine, branches), never dropped and never in the way.
+//! - Nothing reaches the database but through a transaction that knows its organization, or through a named door.
+//! - The process keeps nothing that matters: any number of them can serve beside each other.
+
+pub mod api;
+pub mod clock;
+pub mod commands;
+pub mod config;
+pub mod counters;
+pub mod entropy;
+#[cfg(feature = "faults")]
+pub mod faults;
+pub mod hub;
+pub mod ingest;
+pub mod key;
+pub mod service;
+pub mod store;

@@ -6,7 +6,7 @@
 //! take is dropped and counted, for its sensor speaks again; an uplink waits for its place.
 
 use crate::annunciators::{Desired, Report, log, mqtt};
-use crate::causes::with_causes;
+use frostguard_shared::causes::with_causes;
 use crate::clock::{BootIdError, Clock, boot_id};
 use crate::config::Config;
 use crate::identity::{Identity, IdentityError};

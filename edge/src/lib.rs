@@ -14,7 +14,6 @@
 //! - The network is needed for nothing that guards food.
 
 pub mod annunciators;
-pub mod causes;
 pub mod clock;
 pub mod commands;
 pub mod config;

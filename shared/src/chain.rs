@@ -77,7 +77,7 @@ pub fn leaf(bytes: &[u8]) -> Hash {
     sha256(&[&[0], bytes])
 }
 
-fn node(left: Hash, right: Hash) -> Hash {
+pub(crate) fn node(left: Hash, right: Hash) -> Hash {
     sha256(&[&[1], &left.0, &right.0])
 }
 

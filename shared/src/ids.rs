@@ -43,6 +43,25 @@ macro_rules! id {
             }
         }
 
+        impl<C> minicbor::Encode<C> for $name {
+            fn encode<W: minicbor::encode::Write>(
+                &self,
+                to: &mut minicbor::Encoder<W>,
+                _: &mut C,
+            ) -> Result<(), minicbor::encode::Error<W::Error>> {
+                to.bytes(self.as_bytes()).map(|_| ())
+            }
+        }
+
+        impl<'b, C> minicbor::Decode<'b, C> for $name {
+            fn decode(
+                from: &mut minicbor::Decoder<'b>,
+                _: &mut C,
+            ) -> Result<Self, minicbor::decode::Error> {
+                crate::wire::exactly(from).map(Self::from_bytes)
+            }
+        }
+
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 write!(f, "{}", self.0.hyphenated())
@@ -66,6 +85,10 @@ macro_rules! id {
     };
 }
 
+id!(
+    /// An organization: the tenant. Only the cloud knows of it; nothing hashed names it.
+    OrganizationId
+);
 id!(
     /// A hub: one box on one premises, with one key. New hardware is a new hub.
     HubId

@@ -5,7 +5,7 @@
 //! source cannot do is reported, never just logged.
 
 use super::{Address, Frame, Heard, Payload};
-use crate::causes::with_causes;
+use frostguard_shared::causes::with_causes;
 use crate::config::BleConfig;
 use crate::entropy::backoff;
 use bluez_async::{

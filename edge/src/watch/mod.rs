@@ -15,7 +15,7 @@ pub use start::StartError;
 pub use view::{AlarmView, PointView, UnitView, View};
 
 use crate::annunciators::{News, Report};
-use crate::causes::with_causes;
+use frostguard_shared::causes::with_causes;
 use crate::entropy::EntropyError;
 use crate::identity::Identity;
 use crate::intake::Intake;

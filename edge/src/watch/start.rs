@@ -300,7 +300,7 @@ fn axis_of(tail: &Tail, identity: &Identity, boot_id: &str, now: ClockSample) ->
 }
 
 fn set_aside(path: &Path, fault: &StoreError) -> Result<Damage, StoreError> {
-    let what = crate::causes::with_causes(fault);
+    let what = frostguard_shared::causes::with_causes(fault);
     let old = inspect::head(path).ok().flatten().map(|(epoch, seq, hash)| OldEpoch { epoch, seq, hash });
     let kept_as = store::set_aside(path)?;
     Ok(Damage { what, kept_as, old })

@@ -1,0 +1,131 @@
+//! Counters: what an operator sees of how it goes, in Prometheus's text form.
+//!
+//! Owns the names. A counter of something lost, refused or set aside is named here once, with what it means.
+
+use metrics::{Unit, counter, describe_counter};
+use metrics_exporter_prometheus::{BuildError, PrometheusBuilder, PrometheusHandle};
+
+/// What can be counted.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Count {
+    /// Batches taken, of either stream.
+    BatchesTaken,
+    /// Batches of which every record was held already.
+    BatchesRepeated,
+    /// Events taken.
+    EventsTaken,
+    /// Readings taken into their table.
+    ReadingsTaken,
+    /// Readings set aside in quarantine.
+    ReadingsQuarantined,
+    /// Forks: a known number with another hash, stored as a branch.
+    Forks,
+    /// Batches that link to nothing held.
+    BrokenLinks,
+    /// Checkpoints that do not fit their tree or have no valid signature.
+    CheckpointsBad,
+    /// Seals that do not match their readings.
+    SealsBad,
+    /// Events whose bytes or place are not what they should be.
+    EventsUnreadable,
+    /// Facts of events that no projection could use.
+    FactsUnused,
+    /// Requests that were no message.
+    RequestsGarbled,
+    /// Requests that were too large.
+    RequestsTooLarge,
+    /// Requests with no good token.
+    TokensRefused,
+    /// Logins refused: wrong signature, or a challenge used before.
+    LoginsRefused,
+    /// Requests of hubs that nobody enrolled.
+    HubsUnknown,
+    /// Claim codes refused.
+    ClaimsRefused,
+    /// Batches that came before the events they were made under.
+    EventsFirst,
+    /// Batches that left a hole.
+    Ahead,
+    /// Requests sent away because there was too much at once.
+    Busy,
+    /// Requests that failed for a fault of our own.
+    Failed,
+}
+
+impl Count {
+    /// All of them.
+    pub const ALL: [Self; 21] = [
+        Self::BatchesTaken,
+        Self::BatchesRepeated,
+        Self::EventsTaken,
+        Self::ReadingsTaken,
+        Self::ReadingsQuarantined,
+        Self::Forks,
+        Self::BrokenLinks,
+        Self::CheckpointsBad,
+        Self::SealsBad,
+        Self::EventsUnreadable,
+        Self::FactsUnused,
+        Self::RequestsGarbled,
+        Self::RequestsTooLarge,
+        Self::TokensRefused,
+        Self::LoginsRefused,
+        Self::HubsUnknown,
+        Self::ClaimsRefused,
+        Self::EventsFirst,
+        Self::Ahead,
+        Self::Busy,
+        Self::Failed,
+    ];
+
+    /// Its name and what it means.
+    pub const fn described(self) -> (&'static str, &'static str) {
+        match self {
+            Self::BatchesTaken => ("frostguard_batches_taken_total", "batches taken"),
+            Self::BatchesRepeated => ("frostguard_batches_repeated_total", "batches held already"),
+            Self::EventsTaken => ("frostguard_events_taken_total", "events taken"),
+            Self::ReadingsTaken => ("frostguard_readings_taken_total", "readings taken"),
+            Self::ReadingsQuarantined => ("frostguard_readings_quarantined_total", "readings set aside"),
+            Self::Forks => ("frostguard_forks_total", "known numbers with another hash"),
+            Self::BrokenLinks => ("frostguard_broken_links_total", "batches that link to nothing held"),
+            Self::CheckpointsBad => ("frostguard_checkpoints_bad_total", "checkpoints that do not fit"),
+            Self::SealsBad => ("frostguard_seals_bad_total", "seals that do not match their readings"),
+            Self::EventsUnreadable => ("frostguard_events_unreadable_total", "events kept but not understood"),
+            Self::FactsUnused => ("frostguard_facts_unused_total", "facts that no projection could use"),
+            Self::RequestsGarbled => ("frostguard_requests_garbled_total", "requests that were no message"),
+            Self::RequestsTooLarge => ("frostguard_requests_too_large_total", "requests that were too large"),
+            Self::TokensRefused => ("frostguard_tokens_refused_total", "requests without a good token"),
+            Self::LoginsRefused => ("frostguard_logins_refused_total", "logins refused"),
+            Self::HubsUnknown => ("frostguard_hubs_unknown_total", "requests of hubs not enrolled"),
+            Self::ClaimsRefused => ("frostguard_claims_refused_total", "claim codes refused"),
+            Self::EventsFirst => ("frostguard_events_first_total", "readings that came before their events"),
+            Self::Ahead => ("frostguard_ahead_total", "batches that left a hole"),
+            Self::Busy => ("frostguard_busy_total", "requests sent away because of too much at once"),
+            Self::Failed => ("frostguard_failed_total", "requests that failed for a fault of our own"),
+        }
+    }
+
+    /// Counts one.
+    pub fn one(self) {
+        self.add(1);
+    }
+
+    /// Counts several.
+    pub fn add(self, number: u64) {
+        counter!(self.described().0).increment(number);
+    }
+}
+
+/// Begins to count; gives what renders the counters. Once a process.
+///
+/// # Errors
+/// Something counts already.
+pub fn install() -> Result<PrometheusHandle, BuildError> {
+    let handle = PrometheusBuilder::new().install_recorder()?;
+    for count in Count::ALL {
+        let (name, meaning) = count.described();
+        describe_counter!(name, Unit::Count, meaning);
+        count.add(0);
+    }
+    Ok(handle)
+}

@@ -1,0 +1,1 @@
+//! What hubs speak to.

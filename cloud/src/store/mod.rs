@@ -1,0 +1,145 @@
+//! The store: the only place of the cloud where SQL stands.
+//!
+//! Owns the connections and the one form in which statements reach the database: inside an explicit transaction, with
+//! unnamed statements. Behind a pooler in transaction mode any other form can be answered with another client's
+//! statement. A transaction is made for one duty and takes only that duty's role, for its own time.
+
+pub mod tenant;
+
+pub use tenant::{DoorTx, TenantTx};
+
+use frostguard_shared::ids::OrganizationId;
+use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::query::Query;
+use sqlx::{AssertSqlSafe, Postgres};
+use std::str::FromStr;
+use std::time::Duration;
+use thiserror::Error;
+
+/// Something with the database went wrong.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// `DATABASE_URL` is no address of a database. Stop.
+    #[error("the database's address (DATABASE_URL) cannot be used")]
+    Url(#[source] sqlx::Error),
+    /// A step failed. Whoever asked may try again; nothing of the transaction was taken.
+    #[error("the database could not {step}")]
+    Step {
+        /// What was tried.
+        step: &'static str,
+        /// Why not.
+        #[source]
+        source: sqlx::Error,
+    },
+    /// A row holds what it never should. Report it; trying again is useless.
+    #[error("the database holds {what} that cannot be read")]
+    Content {
+        /// What.
+        what: &'static str,
+        /// Why not.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn step(step: &'static str) -> impl FnOnce(sqlx::Error) -> Self {
+        move |source| Self::Step { step, source }
+    }
+
+    pub(crate) fn content<E: std::error::Error + Send + Sync + 'static>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> Self {
+        move |source| Self::Content { what, source: Box::new(source) }
+    }
+
+    /// The SQLSTATE, if the database gave one.
+    pub fn code(&self) -> Option<String> {
+        match self {
+            Self::Step { source, .. } => source.as_database_error()?.code().map(|code| code.into_owned()),
+            Self::Url(_) | Self::Content { .. } => None,
+        }
+    }
+}
+
+/// A statement in the one allowed form.
+pub(crate) fn query(sql: &'static str) -> Query<'static, Postgres, PgArguments> {
+    sqlx::query(sql).persistent(false)
+}
+
+/// What a transaction is for; it decides what it may do.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Duty {
+    /// Serves people and operators.
+    App,
+    /// Takes the hubs' record.
+    Ingest,
+}
+
+impl Duty {
+    const fn role(self) -> &'static str {
+        match self {
+            Self::App => "fg_app",
+            Self::Ingest => "fg_ingest",
+        }
+    }
+}
+
+/// The database, or the pooler before it.
+#[derive(Clone, Debug)]
+pub struct Database {
+    pool: PgPool,
+}
+
+impl Database {
+    /// A pool of at most so many connections; the first is made when it is needed.
+    ///
+    /// # Errors
+    /// The address cannot be used.
+    pub fn connect(url: &str, connections: u32) -> Result<Self, StoreError> {
+        // A pooler refuses a start-up parameter that it does not know.
+        let options = PgConnectOptions::from_str(url).map_err(StoreError::Url)?.extra_float_digits(None);
+        let pool = PgPoolOptions::new()
+            .max_connections(connections)
+            .acquire_timeout(Duration::from_secs(10))
+            // The usual test would be a statement outside a transaction.
+            .test_before_acquire(false)
+            .connect_lazy_with(options);
+        Ok(Self { pool })
+    }
+
+    /// A transaction of one organization.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn tenant(&self, organization: OrganizationId, duty: Duty) -> Result<TenantTx, StoreError> {
+        // The id is rendered by its own type; nothing of it comes from outside.
+        let begin = format!(
+            "BEGIN; SET LOCAL ROLE {}; SELECT set_config('app.org_id', '{organization}', true)",
+            duty.role()
+        );
+        let transaction =
+            self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
+        Ok(TenantTx::of(transaction, organization))
+    }
+
+    /// A transaction that knows no organization yet: it can only go through doors.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn door(&self, duty: Duty) -> Result<DoorTx, StoreError> {
+        let begin = format!("BEGIN; SET LOCAL ROLE {}", duty.role());
+        let transaction =
+            self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
+        Ok(DoorTx::of(transaction))
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.pool.close().await;
+    }
+
+    pub(crate) fn pool(&self) -> &PgPool {
+        &self.pool
+    }
+}

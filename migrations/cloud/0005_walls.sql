@@ -1,0 +1,119 @@
+-- The walls between organizations and the doors through them. Why it looks like this:
+-- * The policy's expression is inlined into each query's plan and reads one setting of the transaction; a transaction
+--   that sets none sees nothing and can write nothing.
+-- * fg_app serves people: it reads, and writes only what people own. fg_ingest takes the record: it appends, moves
+--   cursors and keeps projections. Neither can delete a record. Neither has any right on a partition.
+-- * Before an organization is known (a login, a claim, a key), a function does the looking up. It runs as fg_door, which
+--   has a policy on just those tables, and gives only what belongs to the secret that was shown.
+
+SET LOCAL ROLE fg_owner;
+
+DO $$
+DECLARE
+    name text;
+BEGIN
+    FOREACH name IN ARRAY ARRAY[
+        'profiles', 'user_roles', 'sites', 'areas', 'units', 'alert_rules', 'hubs', 'devices', 'points',
+        'point_assignments', 'credentials', 'claim_codes', 'hub_sessions', 'hub_streams', 'hub_events', 'hub_clock',
+        'hub_checkpoints', 'reading_seals', 'reading_leaves', 'reading_gaps', 'sensor_readings', 'readings_quarantine',
+        'alerts', 'door_events', 'reading_metrics', 'unit_latest', 'hub_live', 'event_logs'
+    ] LOOP
+        EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY', name);
+        EXECUTE format(
+            'CREATE POLICY tenant ON %I USING (organization_id = nullif(current_setting(''app.org_id'', true), '''')::uuid)
+             WITH CHECK (organization_id = nullif(current_setting(''app.org_id'', true), '''')::uuid)', name);
+    END LOOP;
+END
+$$;
+ALTER TABLE organizations ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE POLICY tenant ON organizations USING (id = nullif(current_setting('app.org_id', true), '')::uuid)
+    WITH CHECK (id = nullif(current_setting('app.org_id', true), '')::uuid);
+-- No tenant: no policy for anyone but the door.
+ALTER TABLE hub_challenges ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+
+GRANT SELECT ON organizations, profiles, user_roles, sites, areas, units, alert_rules, hubs, devices, points,
+    point_assignments, credentials, hub_streams, hub_events, hub_clock, hub_checkpoints, reading_seals, reading_gaps,
+    sensor_readings, readings_quarantine, alerts, door_events, reading_metrics, unit_latest, hub_live, event_logs
+    TO fg_app;
+GRANT INSERT, UPDATE ON organizations, profiles, user_roles, sites, areas, units, alert_rules, credentials TO fg_app;
+GRANT INSERT ON claim_codes, event_logs TO fg_app;
+
+GRANT SELECT ON organizations, profiles, sites, areas, units, alert_rules, hubs, devices, points, point_assignments,
+    hub_sessions, hub_streams, hub_events, hub_clock, hub_checkpoints, reading_seals, reading_leaves, reading_gaps,
+    sensor_readings, readings_quarantine, alerts, door_events, reading_metrics, unit_latest, hub_live, claim_codes
+    TO fg_ingest;
+GRANT INSERT, UPDATE ON profiles, sites, areas, units, alert_rules, hubs, devices, points, point_assignments,
+    hub_streams, reading_seals, alerts, reading_metrics, unit_latest, hub_live TO fg_ingest;
+GRANT INSERT ON hub_sessions, hub_events, hub_clock, hub_checkpoints, reading_leaves, reading_gaps, sensor_readings,
+    readings_quarantine, door_events, event_logs TO fg_ingest;
+GRANT UPDATE ON claim_codes TO fg_ingest;
+-- Only these two are no record: leaves are gone once compared, sessions once expired.
+GRANT DELETE ON reading_leaves, hub_sessions TO fg_ingest;
+
+GRANT EXECUTE ON FUNCTION make_readings_partition(date) TO fg_ingest;
+
+CREATE POLICY door ON hubs FOR SELECT TO fg_door USING (true);
+CREATE POLICY door ON credentials FOR SELECT TO fg_door USING (true);
+CREATE POLICY door ON claim_codes FOR SELECT TO fg_door USING (true);
+CREATE POLICY door ON hub_sessions TO fg_door USING (true);
+CREATE POLICY door ON hub_challenges TO fg_door USING (true) WITH CHECK (true);
+CREATE POLICY door ON organizations FOR SELECT TO fg_door USING (true);
+GRANT SELECT ON hubs, credentials, claim_codes, organizations TO fg_door;
+GRANT SELECT, DELETE ON hub_sessions TO fg_door;
+GRANT SELECT, INSERT, DELETE ON hub_challenges TO fg_door;
+
+RESET ROLE;
+SET LOCAL ROLE fg_door;
+
+-- A challenge is given to whoever asks, known or not; old ones go as new ones come.
+CREATE FUNCTION door.challenge(nonce bytea, hub uuid, valid_ms bigint) RETURNS void
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+BEGIN
+    DELETE FROM public.hub_challenges c WHERE c.nonce IN (
+        SELECT o.nonce FROM public.hub_challenges o WHERE o.expires_at < now() LIMIT 100);
+    INSERT INTO public.hub_challenges VALUES (challenge.nonce, challenge.hub, now() + valid_ms * interval '1 ms');
+END
+$$;
+
+-- Takes an unexpired challenge away and gives the hub's organization and key; nothing if there is no such challenge or hub.
+CREATE FUNCTION door.answer(answered bytea, hub uuid)
+RETURNS TABLE (organization_id uuid, public_key bytea, challenge_was_open boolean)
+LANGUAGE sql SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    WITH taken AS (
+        DELETE FROM public.hub_challenges c
+        WHERE c.nonce = answer.answered AND c.hub_id = answer.hub AND c.expires_at >= now() RETURNING 1
+    )
+    SELECT h.organization_id, h.public_key, EXISTS (SELECT FROM taken)
+    FROM public.hubs h WHERE h.id = answer.hub AND h.is_active AND h.deleted_at IS NULL
+$$;
+
+-- Whose token this is, while it is good.
+CREATE FUNCTION door.session(token_hash bytea) RETURNS TABLE (organization_id uuid, hub_id uuid, epoch uuid, public_key bytea)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT s.organization_id, s.hub_id, s.epoch, h.public_key
+    FROM public.hub_sessions s JOIN public.hubs h ON h.id = s.hub_id
+    WHERE s.token_hash = session.token_hash AND s.expires_at >= now() AND h.is_active AND h.deleted_at IS NULL
+$$;
+
+-- Which site a claim code is for, while it is good.
+CREATE FUNCTION door.claim(secret_hash bytea) RETURNS TABLE (organization_id uuid, site_id uuid)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT c.organization_id, c.site_id FROM public.claim_codes c
+    WHERE c.secret_hash = claim.secret_hash AND c.used_at IS NULL AND c.expires_at >= now()
+$$;
+
+-- Whose API key this is, while it is good.
+CREATE FUNCTION door.api_key(secret_hash bytea) RETURNS TABLE (organization_id uuid, credential_id uuid, role text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT c.organization_id, c.id, c.role::text
+    FROM public.credentials c JOIN public.organizations o ON o.id = c.organization_id
+    WHERE c.secret_hash = api_key.secret_hash AND c.revoked_at IS NULL
+      AND (c.expires_at IS NULL OR c.expires_at >= now()) AND o.deleted_at IS NULL
+$$;
+
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA door FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION door.challenge(bytea, uuid, bigint), door.answer(bytea, uuid), door.session(bytea),
+    door.claim(bytea) TO fg_ingest;
+GRANT EXECUTE ON FUNCTION door.api_key(bytea) TO fg_app;
+
+RESET ROLE;
