@@ -1,1 +1,19 @@
-//! What hubs speak to.
+//! What hubs speak to: one message in, one message out, each in the wire's one spelling.
+//!
+//! Owns the routes of [`frostguard_shared::wire::path`]. Takes bodies of bounded size; gives messages or a
+//! [`frostguard_shared::wire::Problem`] with the HTTP status that its reason has. It decides nothing about records.
+
+pub mod body;
+
+use crate::store::Database;
+use frostguard_shared::signature::SecretKey;
+use std::sync::Arc;
+
+/// What every handler for hubs is given.
+#[derive(Clone)]
+pub struct HubState {
+    /// The database.
+    pub database: Database,
+    /// The cloud's key, which the hubs pin.
+    pub key: Arc<SecretKey>,
+}

@@ -131,7 +131,7 @@ mod tests {
             assert!(check(&bytes).is_err(), "{what}");
         }
         for hex in ["00", "1818", "a2010118ff02", "8301f5f6", "43010203"] {
-            assert_eq!(check(&hex::decode(hex).unwrap()).is_ok(), hex != "a2010118ff02", "{hex}");
+            assert_eq!(check(&hex::decode(hex).unwrap()), Ok(()), "{hex}");
         }
     }
 
