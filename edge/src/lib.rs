@@ -17,6 +17,7 @@ pub mod annunciators;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod durable;
 pub mod entropy;
 #[cfg(feature = "faults")]
 pub mod faults;

@@ -5,7 +5,7 @@
 
 use super::{StoreError, open_read_only, rows};
 use frostguard_shared::chain::{ChainError, ChainWalk, Hash, StoredEvent, leaf, root};
-use frostguard_shared::event::{Event, Fact};
+use frostguard_shared::event::{Event, Fact, OldEpoch};
 use frostguard_shared::ids::{EpochId, HubId};
 use rusqlite::{Connection, OptionalExtension, params};
 use serde::Serialize;
@@ -79,7 +79,7 @@ pub struct Verified {
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) fn head(path: &Path) -> Result<Option<(EpochId, u64, Hash)>, StoreError> {
+pub(crate) fn head(path: &Path) -> Result<Option<OldEpoch>, StoreError> {
     let connection = open_read_only(path)?;
     let row: Option<([u8; 16], i64, [u8; 32])> = connection
         .query_row(
@@ -89,7 +89,11 @@ pub(crate) fn head(path: &Path) -> Result<Option<(EpochId, u64, Hash)>, StoreErr
         )
         .optional()
         .map_err(StoreError::sqlite("read"))?;
-    Ok(row.map(|(epoch, seq, hash)| (EpochId::from_bytes(epoch), seq as u64, Hash(hash))))
+    Ok(row.map(|(epoch, seq, hash)| OldEpoch {
+        epoch: EpochId::from_bytes(epoch),
+        seq: seq as u64,
+        hash: Hash(hash),
+    }))
 }
 
 /// Verifies a journal from the bytes in its file.
