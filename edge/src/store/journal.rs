@@ -168,6 +168,28 @@ pub struct Heads {
     pub readings: u64,
 }
 
+/// What the cloud is known to hold of an epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The epoch.
+    pub epoch: EpochId,
+    /// The last event that it holds.
+    pub events: u64,
+    /// The last reading that it holds.
+    pub readings: u64,
+    /// The signed checkpoint that it took last, with its size, if it took one.
+    pub checkpoint: Option<(u64, String)>,
+}
+
+/// Why a running hub begins a new epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Anew {
+    /// The cloud holds another continuation of this record, or a longer one.
+    CloudDiffers,
+    /// The record in the file does not fit together any more; in words.
+    Damaged(String),
+}
+
 /// An event with its number, in the group or durable.
 #[derive(Clone, Debug)]
 pub struct Numbered {

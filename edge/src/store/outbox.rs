@@ -129,7 +129,8 @@ impl Outbox {
             None
         };
         let reached = events.as_ref().map_or(wanted.events_after, |events| events.tree.size());
-        let readings = if reached >= heads.events && wanted.readings_after < heads.readings {
+        let are_wanted = wanted.readings_most > 0 && wanted.readings_after < heads.readings;
+        let readings = if reached >= heads.events && are_wanted {
             let under = Head { seq: heads.events, hash: Some(heads.hash) };
             Some(readings(&transaction, wanted, heads.readings, under)?)
         } else {

@@ -8,7 +8,7 @@ use super::{Watch, WatchError};
 use crate::entropy;
 use crate::site::rules_hash;
 use crate::store::carry::Carried;
-use crate::store::journal::{Also, BootRow};
+use crate::store::journal::{Also, Anew, BootRow};
 use crate::store::{Draft, StoreError};
 use frostguard_shared::axis::{Axis, AxisPast, Correction};
 use frostguard_shared::event::{Fact, Subject};
@@ -16,15 +16,6 @@ use frostguard_shared::ids::EpochId;
 use frostguard_shared::rules::{AlertChange, EpisodeKey, Record, Why};
 use frostguard_shared::time::{Boot, ClockSample, RuleMs};
 use std::sync::Arc;
-
-/// Why a running hub begins a new epoch.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub enum Anew {
-    /// The cloud holds another continuation of this record, or a longer one.
-    CloudDiffers,
-    /// The record in the file does not fit together any more; in words.
-    Damaged(String),
-}
 
 impl Watch {
     /// Begins a new epoch. If it cannot begin, the hub goes on guarding and recording in the old one.

@@ -3,27 +3,15 @@
 //! Nothing here waits for anyone: what the cloud says is noted with the next group, and a hub without a cloud signs
 //! its checkpoints all the same.
 
-use super::{CHECKPOINT_EVERY, Voucher, Watch, WatchError};
+use super::{CHECKPOINT_EVERY, Watch, WatchError};
+use crate::clock::Voucher;
 use crate::store::Draft;
-use crate::store::journal::{Also, Heads, Stream};
+use crate::store::journal::{Also, Heads, Held, Stream};
 use frostguard_shared::checkpoint::Checkpoint;
 use frostguard_shared::event::Fact;
-use frostguard_shared::ids::{EpochId, SiteId};
+use frostguard_shared::ids::SiteId;
 use frostguard_shared::signature::PublicKey;
 use frostguard_shared::time::ClockSample;
-
-/// What the cloud is known to hold of an epoch.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Held {
-    /// The epoch.
-    pub epoch: EpochId,
-    /// The last event that it holds.
-    pub events: u64,
-    /// The last reading that it holds.
-    pub readings: u64,
-    /// The signed checkpoint that it took last, with its size, if it took one.
-    pub checkpoint: Option<(u64, String)>,
-}
 
 impl Watch {
     /// What is durable of the record.

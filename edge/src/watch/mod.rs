@@ -13,12 +13,11 @@ mod reconcile;
 mod start;
 mod view;
 
-pub use anew::Anew;
-pub use cloud::Held;
 pub use start::StartError;
 pub use view::{AlarmView, PointView, UnitView, View};
 
 use crate::annunciators::{News, Report};
+use crate::clock::Voucher;
 use crate::entropy::EntropyError;
 use crate::identity::Identity;
 use crate::intake::Intake;
@@ -66,20 +65,6 @@ pub enum WatchError {
     /// The rules could not be written as JSON.
     #[error("the rules could not be written")]
     Rules(#[source] serde_json::Error),
-}
-
-/// Who vouches for the wall clock.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Voucher {
-    /// In a word, as it is recorded.
-    pub source: &'static str,
-    /// The error that it admits to.
-    pub error_ms: u64,
-}
-
-impl Voucher {
-    /// The machine's own clock, whoever keeps it.
-    pub const WALL_CLOCK: Self = Self { source: "wall clock", error_ms: 0 };
 }
 
 /// Why a person's wish was not done.

@@ -6,7 +6,8 @@
 //! fails, which is then an alarm of its own.
 
 use super::anew::boot_before;
-use super::{Voucher, Watch, WatchError};
+use super::{Watch, WatchError};
+use crate::clock::Voucher;
 use crate::entropy::{self, EntropyError};
 use crate::identity::{Identity, IdentityError};
 use crate::intake::Intake;
