@@ -358,3 +358,6 @@ impl Plan {
 fn later(now: BoottimeMs, wait: Duration) -> BoottimeMs {
     BoottimeMs(now.0.saturating_add(wait.as_millis() as u64))
 }
+
+#[cfg(test)]
+mod tests;
