@@ -69,6 +69,22 @@ fn a_journal_that_the_cloud_knows_otherwise_begins_anew_before_anything_is_sent(
 }
 
 #[test]
+fn a_cloud_that_never_agrees_is_given_fewer_and_fewer_epochs() {
+    let mut plan = Plan::new(heads(5, 5), Held::default());
+    let (mut now, mut begun) = (NOW, Vec::new());
+    for n in 2..14 {
+        plan.logged_in(now, 36_000_000, Answered { standing: Standing::Beside, ..answered(9, 9) });
+        if let Step::Wait(Some(until)) = plan.next(now) {
+            begun.push((until.0 - now.0) / 60_000);
+            now = until;
+        }
+        assert_eq!(plan.next(now), Step::BeginAnew(Anew::CloudDiffers));
+        plan.begun_anew(Heads { epoch: EpochId::from_bytes([n; 16]), ..heads(5, 5) }, now);
+    }
+    assert_eq!(begun, [1, 2, 4, 8, 16, 32, 64, 64, 64, 64, 64]);
+}
+
+#[test]
 fn the_cloud_that_holds_less_is_gone_back_to() {
     let mut plan = in_session((100, 100), (60, 60));
     plan.set_back(Sent::Readings(40), &refused(Reason::EventsFirst, Some(30)), NOW, WAIT);
