@@ -95,11 +95,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     WHERE s.token_hash = session.token_hash AND s.expires_at >= now() AND h.is_active AND h.deleted_at IS NULL
 $$;
 
--- Which site a claim code is for, while it is good.
-CREATE FUNCTION door.claim(secret_hash bytea) RETURNS TABLE (organization_id uuid, site_id uuid)
+-- Which site a claim code is for, while it is good. To the hub that has used it, it stays good: the answer may be lost.
+CREATE FUNCTION door.claim(secret_hash bytea, hub uuid)
+RETURNS TABLE (organization_id uuid, site_id uuid, was_used boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT c.organization_id, c.site_id FROM public.claim_codes c
-    WHERE c.secret_hash = claim.secret_hash AND c.used_at IS NULL AND c.expires_at >= now()
+    SELECT c.organization_id, c.site_id, c.used_at IS NOT NULL FROM public.claim_codes c
+    WHERE c.secret_hash = claim.secret_hash
+      AND (c.used_by = claim.hub OR (c.used_at IS NULL AND c.expires_at >= now()))
 $$;
 
 -- Whose API key this is, while it is good.
@@ -113,7 +115,7 @@ $$;
 
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA door FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION door.challenge(bytea, uuid, bigint), door.answer(bytea, uuid), door.session(bytea),
-    door.claim(bytea) TO fg_ingest;
+    door.claim(bytea, uuid) TO fg_ingest;
 GRANT EXECUTE ON FUNCTION door.api_key(bytea) TO fg_app;
 
 RESET ROLE;

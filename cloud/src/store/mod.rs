@@ -4,6 +4,7 @@
 //! unnamed statements. Behind a pooler in transaction mode any other form can be answered with another client's
 //! statement. A transaction is made for one duty and takes only that duty's role, for its own time.
 
+pub mod doors;
 pub mod tenant;
 
 pub use tenant::{DoorTx, TenantTx};
