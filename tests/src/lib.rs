@@ -4,6 +4,7 @@
 
 pub mod browser;
 pub mod clock;
+pub mod cloud;
 pub mod error;
 pub mod hub;
 pub mod outcome;
