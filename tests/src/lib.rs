@@ -3,6 +3,7 @@
 //! Must never be linked into the hub or the cloud.
 
 pub mod browser;
+pub mod chance;
 pub mod clock;
 pub mod cloud;
 pub mod error;

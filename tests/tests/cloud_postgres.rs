@@ -3,6 +3,7 @@
 //! Must never depend on the order of its tests or on a server of the machine.
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
+use frostguard_tests::cloud::pgbouncer::{PgBouncer, Pooling};
 use frostguard_tests::cloud::postgres::{Cluster, Durability};
 use frostguard_tests::cloud::shared;
 
@@ -56,4 +57,15 @@ fn a_killed_cluster_comes_back_on_its_port_with_what_was_committed_and_without_w
     assert_eq!(database.psql("SELECT n FROM kept").unwrap(), "1\n");
     cluster.stop().unwrap();
     assert!(database.psql("SELECT 1").is_err());
+}
+
+#[test]
+fn behind_the_pooler_transactions_of_two_clients_share_one_connection_of_the_server() {
+    let cluster = shared::cluster().unwrap();
+    let database = cluster.database().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let mut pooler = PgBouncer::start(folder.path(), cluster.port(), Pooling::Transaction, 1).unwrap();
+    let backend = || database.psql_at(pooler.port(), "SELECT pg_backend_pid()").unwrap();
+    assert_eq!(backend(), backend());
+    pooler.stop().unwrap();
 }

@@ -27,24 +27,24 @@ pub struct Database {
 }
 
 impl Server {
-    fn command(&self, login: &str, database: &str) -> Command {
+    fn command(&self, login: &str, database: &str, port: u16) -> Command {
         let mut command = Command::new(self.programs.join("psql"));
         // Nothing of the person who runs the tests may change what is asked or printed.
         command
             .env_clear()
             .envs([("PGCONNECT_TIMEOUT", "10"), ("PGOPTIONS", "-c client_min_messages=warning")]);
         command.args(["-X", "-q", "-A", "-t", "-h", "127.0.0.1", "-U", login, "-d", database]);
-        command.args(["-v", "ON_ERROR_STOP=1", "-p", &self.port.to_string()]);
+        command.args(["-v", "ON_ERROR_STOP=1", "-p", &port.to_string()]);
         command
     }
 
     pub(super) fn psql(&self, login: &str, database: &str, sql: &str) -> Result<String, SiteError> {
-        let mut command = self.command(login, database);
+        let mut command = self.command(login, database, self.port);
         printed(command.args(["-c", sql]))
     }
 
     fn run_file(&self, database: &str, file: &Path) -> Result<String, SiteError> {
-        let mut command = self.command(ADMIN, database);
+        let mut command = self.command(ADMIN, database, self.port);
         printed(command.arg("--single-transaction").arg("-f").arg(file))
     }
 
@@ -123,6 +123,16 @@ impl Database {
     /// When psql or the database refuses.
     pub fn psql_as_service(&self, sql: &str) -> Result<String, SiteError> {
         self.server.psql(SERVICE, &self.name, sql)
+    }
+
+    /// What psql prints for this under the service's login, by way of a pooler on another port.
+    ///
+    /// # Errors
+    /// When psql, the pooler or the database refuses.
+    pub fn psql_at(&self, port: u16, sql: &str) -> Result<String, SiteError> {
+        let mut command = self.server.command(SERVICE, &self.name, port);
+        // A pooler refuses a start-up parameter that it does not know.
+        printed(command.env_remove("PGOPTIONS").args(["-c", sql]))
     }
 }
 

@@ -4,5 +4,7 @@
 
 pub mod account;
 pub mod database;
+pub mod pgbouncer;
 pub mod postgres;
+pub mod proxy;
 pub mod shared;
