@@ -10,6 +10,7 @@ pub mod error;
 pub mod hub;
 pub mod outcome;
 pub mod process;
+pub mod programs;
 pub mod site;
 pub mod story;
 pub mod workbench;

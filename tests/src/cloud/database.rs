@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use super::postgres::{ADMIN, SERVICE};
 use crate::error::SiteError;
-use crate::hub::workspace;
+use crate::programs::workspace;
 
 /// Where a cluster answers, and the programs that belong to it.
 #[derive(Debug)]

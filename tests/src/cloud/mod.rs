@@ -7,4 +7,5 @@ pub mod database;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
+pub mod service;
 pub mod shared;
