@@ -5,6 +5,7 @@
 //! statement. A transaction is made for one duty and takes only that duty's role, for its own time.
 
 pub mod doors;
+pub mod migrate;
 pub mod tenant;
 
 pub use tenant::{DoorTx, TenantTx};
@@ -71,10 +72,12 @@ pub(crate) fn query(sql: &'static str) -> Query<'static, Postgres, PgArguments> 
 /// What a transaction is for; it decides what it may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
-    /// Serves people and operators.
+    /// Serves people.
     App,
     /// Takes the hubs' record.
     Ingest,
+    /// Does what an operator has typed; the service's own login cannot.
+    Operator,
 }
 
 impl Duty {
@@ -82,6 +85,7 @@ impl Duty {
         match self {
             Self::App => "fg_app",
             Self::Ingest => "fg_ingest",
+            Self::Operator => "fg_operator",
         }
     }
 }
