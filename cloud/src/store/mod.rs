@@ -11,6 +11,7 @@ pub mod doors;
 pub mod event_log;
 pub mod events;
 pub mod live;
+pub mod migrate;
 pub mod partitions;
 pub mod readings;
 pub mod rollups;
@@ -96,10 +97,12 @@ pub(crate) fn query(sql: &'static str) -> Query<'static, Postgres, PgArguments> 
 /// What a transaction is for; it decides what it may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
-    /// Serves people and operators.
+    /// Serves people.
     App,
     /// Takes the hubs' record.
     Ingest,
+    /// Does what an operator has typed; the service's own login cannot.
+    Operator,
 }
 
 impl Duty {
@@ -107,6 +110,7 @@ impl Duty {
         match self {
             Self::App => "fg_app",
             Self::Ingest => "fg_ingest",
+            Self::Operator => "fg_operator",
         }
     }
 }
