@@ -6,6 +6,7 @@
 
 pub mod doors;
 pub mod tenant;
+pub mod views;
 
 pub use tenant::{DoorTx, TenantTx};
 
