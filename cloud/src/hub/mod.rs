@@ -4,6 +4,7 @@
 //! [`frostguard_shared::wire::Problem`] with the HTTP status that its reason has. It decides nothing about records.
 
 pub mod body;
+pub mod record;
 
 use crate::store::Database;
 use frostguard_shared::signature::SecretKey;
