@@ -18,6 +18,7 @@ pub mod rollups;
 pub mod seals;
 pub mod streams;
 pub mod tenant;
+pub mod views;
 
 pub use tenant::{DoorTx, TenantTx};
 
