@@ -249,7 +249,8 @@ fn layered(
 fn line_of_key(text: &str, key: &str) -> usize {
     let (section, key) = key.split_once('.').unwrap_or(("", key));
     let head = format!("[{section}]");
-    let mut lines = text.lines().enumerate().skip_while(|(_, line)| !section.is_empty() && line.trim() != head);
+    let mut lines =
+        text.lines().enumerate().skip_while(|(_, line)| !section.is_empty() && line.trim() != head);
     lines.find(|(_, line)| line.trim_start().starts_with(key)).map_or(1, |(at, _)| at + 1)
 }
 
@@ -284,8 +285,9 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_refused_and_named_with_file_and_line() {
-        let error =
-            loaded("listen = \"127.0.0.1:1\"\n\n[database]\nurls = \"x\"\n", &[], None).unwrap_err().to_string();
+        let error = loaded("listen = \"127.0.0.1:1\"\n\n[database]\nurls = \"x\"\n", &[], None)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("cloud.toml:4:") && error.contains("urls"), "{error}");
         let error = loaded("", &[("FROSTGUARD_CLOUD__DATABASE__URLS", "x")], None).unwrap_err();
         assert!(matches!(error, ConfigError::Environment(_)), "{error}");

@@ -33,7 +33,9 @@ pub enum KeyError {
         source: std::io::Error,
     },
     /// Others than its owner can read it.
-    #[error("the key {path} can be read by others (mode {mode:o}): if nobody has, chmod 600 it; else it is spent")]
+    #[error(
+        "the key {path} can be read by others (mode {mode:o}): if nobody has, chmod 600 it; else it is spent"
+    )]
     Open {
         /// The file.
         path: PathBuf,

@@ -10,7 +10,7 @@ use crate::hub::{self, HubState};
 use crate::key::{self, KeyError};
 use crate::store::safety::{self, SafetyError};
 use crate::store::{Database, Duty, StoreError, partitions};
-use crate::{api, counters};
+use crate::counters;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;

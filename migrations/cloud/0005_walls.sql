@@ -46,7 +46,8 @@ GRANT INSERT ON event_logs TO fg_operator;
 
 GRANT SELECT ON organizations, profiles, sites, areas, units, alert_rules, hubs, devices, points, point_assignments,
     hub_sessions, hub_streams, hub_events, hub_clock, hub_checkpoints, reading_seals, reading_leaves, reading_gaps,
-    sensor_readings, readings_quarantine, alerts, door_events, reading_metrics, unit_latest, hub_live, claim_codes
+    sensor_readings, readings_quarantine, alerts, door_events, reading_metrics, unit_latest, hub_live, claim_codes,
+    event_logs
     TO fg_ingest;
 GRANT INSERT, UPDATE ON profiles, sites, areas, units, alert_rules, hubs, devices, points, point_assignments,
     hub_streams, reading_seals, alerts, reading_metrics, unit_latest, hub_live TO fg_ingest;

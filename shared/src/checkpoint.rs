@@ -142,10 +142,7 @@ mod tests {
         let (hub, epoch) = ids();
         let note = Checkpoint { size: 1, root: Hash([9; 32]) }.sign(hub, epoch, &key());
         let other = HubId::from_bytes([3; 16]);
-        assert_eq!(
-            Checkpoint::verify(&note, other, epoch, key().public()),
-            Err(CheckpointError::Origin)
-        );
+        assert_eq!(Checkpoint::verify(&note, other, epoch, key().public()), Err(CheckpointError::Origin));
         let stranger = SecretKey::from_seed(&[8; 32]).public();
         assert_eq!(Checkpoint::verify(&note, hub, epoch, stranger), Err(CheckpointError::Signature));
         assert!(matches!(Checkpoint::verify("", hub, epoch, stranger), Err(CheckpointError::Form(_))));

@@ -25,16 +25,22 @@ pub enum MigrationError {
     #[error("no connection to the database{}", hint(.0))]
     Connect(#[source] sqlx::Error),
     /// A newer program has migrated it.
-    #[error("the database is at a newer schema than this program knows (step {0}): install the newer program")]
+    #[error(
+        "the database is at a newer schema than this program knows (step {0}): install the newer program"
+    )]
     Newer(i64),
     /// A migration that has run is not the one in this program.
-    #[error("step {0} of the schema was changed after it ran: this database and this program do not belong together")]
+    #[error(
+        "step {0} of the schema was changed after it ran: this database and this program do not belong together"
+    )]
     Changed(i64),
     /// A migration failed.
     #[error("the schema could not be brought up")]
     Migrate(#[source] MigrateError),
     /// A role of that name is more than a login of the service may be.
-    #[error("the role {0} is a superuser or passes by row-level security: the service needs a login of its own")]
+    #[error(
+        "the role {0} is a superuser or passes by row-level security: the service needs a login of its own"
+    )]
     Mighty(String),
     /// Another step failed.
     #[error(transparent)]
@@ -43,7 +49,8 @@ pub enum MigrationError {
 
 /// A pooler refuses a start-up parameter that it does not know, which is how it is told here.
 fn hint(fault: &sqlx::Error) -> &'static str {
-    let is_pooler = fault.as_database_error().is_some_and(|fault| fault.message().contains("startup parameter"));
+    let is_pooler =
+        fault.as_database_error().is_some_and(|fault| fault.message().contains("startup parameter"));
     if is_pooler { ": this is a pooler; migrate needs the database itself" } else { "" }
 }
 
@@ -104,12 +111,13 @@ impl Migration {
     /// # Errors
     /// The role is mightier than the service may be, or the database cannot do it.
     pub async fn login(&mut self, role: &str, password: Option<&str>) -> Result<(), MigrationError> {
-        let known: Option<bool> = query("SELECT rolsuper OR rolbypassrls AS mighty FROM pg_roles WHERE rolname = $1")
-            .bind(role)
-            .fetch_optional(&mut self.connection)
-            .await
-            .and_then(|row| row.map(|row| row.try_get("mighty")).transpose())
-            .map_err(StoreError::step("look up the login"))?;
+        let known: Option<bool> =
+            query("SELECT rolsuper OR rolbypassrls AS mighty FROM pg_roles WHERE rolname = $1")
+                .bind(role)
+                .fetch_optional(&mut self.connection)
+                .await
+                .and_then(|row| row.map(|row| row.try_get("mighty")).transpose())
+                .map_err(StoreError::step("look up the login"))?;
         match known {
             Some(true) => return Err(MigrationError::Mighty(role.to_owned())),
             Some(false) => {}

@@ -4,14 +4,26 @@
 //! unnamed statements. Behind a pooler in transaction mode any other form can be answered with another client's
 //! statement. A transaction is made for one duty and takes only that duty's role, for its own time.
 
+pub mod alerts;
+pub mod assignments;
+pub mod door_events;
 pub mod doors;
+pub mod event_log;
+pub mod events;
+pub mod live;
 pub mod migrate;
 pub mod operators;
+pub mod partitions;
+pub mod readings;
+pub mod rollups;
 pub mod safety;
+pub mod seals;
+pub mod streams;
 pub mod tenant;
 
 pub use tenant::{DoorTx, TenantTx};
 
+use frostguard_shared::chain::Hash;
 use frostguard_shared::ids::OrganizationId;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
@@ -57,6 +69,11 @@ impl StoreError {
         move |source| Self::Content { what, source: Box::new(source) }
     }
 
+    /// A value is missing that cannot be.
+    pub(crate) fn hole(what: &'static str) -> Self {
+        Self::Content { what, source: "it is not there".into() }
+    }
+
     /// The SQLSTATE, if the database gave one.
     pub fn code(&self) -> Option<String> {
         match self {
@@ -64,6 +81,14 @@ impl StoreError {
             Self::Url(_) | Self::Content { .. } => None,
         }
     }
+}
+
+pub(crate) fn uuid(bytes: &[u8; 16]) -> uuid::Uuid {
+    uuid::Uuid::from_bytes(*bytes)
+}
+
+pub(crate) fn hash(bytes: &[u8]) -> Result<Hash, StoreError> {
+    bytes.try_into().map(Hash).map_err(StoreError::content("a hash"))
 }
 
 /// A statement in the one allowed form.

@@ -112,10 +112,7 @@ mod words {
         to.str(&value.to_word()).map(|_| ())
     }
 
-    pub(super) fn decode<C, T: FromStr<Err: Display>>(
-        from: &mut Decoder<'_>,
-        _: &mut C,
-    ) -> Result<T, Error> {
+    pub(super) fn decode<C, T: FromStr<Err: Display>>(from: &mut Decoder<'_>, _: &mut C) -> Result<T, Error> {
         from.str()?.parse().map_err(|fault: T::Err| Error::message(fault.to_string()))
     }
 
