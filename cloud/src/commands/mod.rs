@@ -99,8 +99,10 @@ impl Arguments {
 
     fn run(self) -> Result<(), Failure> {
         let config = self.at.load()?;
+        // A command says what it has to say by itself; a service has nothing but its log.
+        let usual = if matches!(self.command, Command::Serve) { "info" } else { "warn" };
         let filter =
-            tracing_subscriber::EnvFilter::try_from_env("FROSTGUARD_LOG").unwrap_or_else(|_| "info".into());
+            tracing_subscriber::EnvFilter::try_from_env("FROSTGUARD_LOG").unwrap_or_else(|_| usual.into());
         tracing_subscriber::fmt()
             .with_env_filter(filter)
             .with_writer(std::io::stderr)
