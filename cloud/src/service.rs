@@ -4,6 +4,7 @@
 //! request, and the end: what is in work is finished, for a bounded time. What is served is plain HTTP; TLS is spoken
 //! by a proxy that stands before it. It decides nothing about records.
 
+use crate::api;
 use crate::config::{Config, ConfigError};
 use crate::counters;
 use crate::hub::admission::{Admission, admit_hub};
@@ -102,6 +103,7 @@ impl Service {
             .layer(middleware::from_fn_with_state(self.admission.clone(), admit_hub));
         Router::new()
             .merge(hubs)
+            .merge(api::routes(self.state.database.clone()))
             .route("/healthz", get(|| async { "ok\n" }))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
     }

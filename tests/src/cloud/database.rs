@@ -82,6 +82,13 @@ impl Database {
         Ok(Database { server: Arc::clone(server), name })
     }
 
+    /// A psql of the owner's that will run one statement or command when it is spawned, for measuring it.
+    pub fn admin_psql(&self, what: &str) -> Command {
+        let mut command = self.server.command(ADMIN, &self.name, self.server.port);
+        command.args(["-c", what]);
+        command
+    }
+
     /// Its name in the cluster.
     pub fn name(&self) -> &str {
         &self.name
