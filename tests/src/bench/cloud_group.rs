@@ -72,10 +72,15 @@ fn rate(took: Duration) -> f64 {
 
 fn fresh(cluster: &Cluster, backlogs: &[Backlog]) -> Result<Database, SiteError> {
     let database = cluster.database()?;
-    database.psql("SELECT make_readings_partition('2026-11-01')")?;
-    backlogs.iter().try_for_each(|backlog| backlog.move_in(&database))?;
-    database.psql("CHECKPOINT")?;
+    move_in(&database, backlogs)?;
     Ok(database)
+}
+
+fn move_in(database: &Database, backlogs: &[Backlog]) -> Result<(), SiteError> {
+    database.psql("SELECT make_readings_partition('2026-11-01')")?;
+    backlogs.iter().try_for_each(|backlog| backlog.move_in(database))?;
+    database.psql("CHECKPOINT")?;
+    Ok(())
 }
 
 /// The raw limit: COPY by psql, as whoever owns the table, into the same table with the same indexes.
@@ -111,6 +116,7 @@ fn insert(cluster: &Cluster, backlogs: &[Backlog]) -> Result<f64, SiteError> {
             (Journal { hub: backlog.recorder.hub, epoch: backlog.recorder.epoch }, backlog.placed())
         })
         .collect();
+    let _entered = runtime.enter();
     let cloud = CloudDatabase::connect(&database.url(), u32::from(ABREAST)).map_err(unexpected)?;
     let begun = now();
     runtime.block_on(async {
@@ -144,12 +150,13 @@ fn insert(cluster: &Cluster, backlogs: &[Backlog]) -> Result<f64, SiteError> {
 
 /// The whole way, and then the same again.
 fn drain(cluster: &Cluster, backlogs: &[Backlog], folder: &Path) -> Result<(f64, f64), SiteError> {
-    let database = fresh(cluster, backlogs)?;
+    let database = cluster.empty_database()?;
     let mut cloud = Cloud::prepare(folder, &database)?;
-    let migrated = cloud.command_as_admin(&["migrate"])?;
+    let migrated = cloud.command_as_admin(&["migrate", "--login", "frostguard"])?;
     if !migrated.status.success() {
         return Err(SiteError::Unexpected(format!("migrate: {}", migrated.stderr)));
     }
+    move_in(&database, backlogs)?;
     cloud.start(None)?;
     let mut bodies = Vec::new();
     for backlog in backlogs {
