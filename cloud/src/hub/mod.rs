@@ -5,7 +5,10 @@
 
 pub mod admission;
 pub mod body;
+pub mod enrol;
+pub mod login;
 pub mod record;
+pub mod site;
 
 use crate::store::Database;
 use axum::Router;
@@ -23,5 +26,5 @@ pub struct HubState {
 
 /// Everything that hubs can ask.
 pub fn routes() -> Router<HubState> {
-    record::routes()
+    login::routes().merge(enrol::routes()).merge(site::routes()).merge(record::routes())
 }

@@ -4,12 +4,14 @@
 //! unnamed statements. Behind a pooler in transaction mode any other form can be answered with another client's
 //! statement. A transaction is made for one duty and takes only that duty's role, for its own time.
 
+pub mod adoption;
 pub mod alerts;
 pub mod assignments;
 pub mod door_events;
 pub mod doors;
 pub mod event_log;
 pub mod events;
+pub mod fleet;
 pub mod live;
 pub mod migrate;
 pub mod operators;
