@@ -6,7 +6,6 @@
 //! take is dropped and counted, for its sensor speaks again; an uplink waits for its place.
 
 use crate::annunciators::{Desired, Report, log, mqtt};
-use frostguard_shared::causes::with_causes;
 use crate::clock::{BootIdError, Clock, boot_id};
 use crate::config::Config;
 use crate::identity::{Identity, IdentityError};
@@ -14,6 +13,7 @@ use crate::page::{self, Page};
 use crate::site::{OutputKind, Site, SiteError};
 use crate::sources::{Heard, ble::Ble, lorawan::Lorawan};
 use crate::watch::{Refused, StartError, View, Watch, WatchError};
+use frostguard_shared::causes::with_causes;
 use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs};
 use rustix::fs::{FlockOperation, Mode, flock};

@@ -5,7 +5,6 @@
 //! source cannot do is reported, never just logged.
 
 use super::{Address, Frame, Heard, Payload};
-use frostguard_shared::causes::with_causes;
 use crate::config::BleConfig;
 use crate::entropy::backoff;
 use bluez_async::{
@@ -13,6 +12,7 @@ use bluez_async::{
     DiscoveryFilter, Transport, uuid_from_u16,
 };
 use frostguard_shared::axis::Measured;
+use frostguard_shared::causes::with_causes;
 use frostguard_shared::quantity::Dbm;
 use futures_util::StreamExt;
 use std::collections::HashMap;

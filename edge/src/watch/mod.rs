@@ -15,7 +15,6 @@ pub use start::StartError;
 pub use view::{AlarmView, PointView, UnitView, View};
 
 use crate::annunciators::{News, Report};
-use frostguard_shared::causes::with_causes;
 use crate::entropy::EntropyError;
 use crate::identity::Identity;
 use crate::intake::Intake;
@@ -23,6 +22,7 @@ use crate::site::Site;
 use crate::store::journal::{Also, BootRow};
 use crate::store::{Draft, Journal, StoreError};
 use frostguard_shared::axis::{Axis, Correction, Stamp};
+use frostguard_shared::causes::with_causes;
 use frostguard_shared::event::{Actor, ActorKind, Fact, Subject};
 use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::reading::Reading;
