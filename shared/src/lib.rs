@@ -8,8 +8,8 @@
 //! Read it in the order in which a temperature travels:
 //! [`quantity`] and [`ids`] name things, [`point`] says what a sensor channel measures, [`time`] and [`axis`] say when,
 //! [`reading`] and [`event`] fix the bytes, [`chain`] and [`tree`] make them tamper-evident, [`signature`] and
-//! [`checkpoint`] vouch for them, [`rules`] decides, [`wire`] carries the record away, [`timeline`] dates it for people,
-//! [`bundle`] hands it to whoever wants to check it, [`verify`] checks it.
+//! [`checkpoint`] vouch for them, [`rules`] decides, [`claim`] makes a hub known to a cloud, [`wire`] carries the record
+//! away, [`timeline`] dates it for people, [`bundle`] hands it to whoever wants to check it, [`verify`] checks it.
 //!
 //! Invariants that hold throughout:
 //! - Temperatures are integers of 0.01 °C. There is no float in a reading, rule or hash.
@@ -22,6 +22,7 @@ pub mod bundle;
 pub mod causes;
 pub mod chain;
 pub mod checkpoint;
+pub mod claim;
 pub mod event;
 pub mod ids;
 pub mod point;

@@ -3,9 +3,12 @@
 //! Owns the routes of [`frostguard_shared::wire::path`]. Takes bodies of bounded size; gives messages or a
 //! [`frostguard_shared::wire::Problem`] with the HTTP status that its reason has. It decides nothing about records.
 
+pub mod admission;
 pub mod body;
+pub mod record;
 
 use crate::store::Database;
+use axum::Router;
 use frostguard_shared::signature::SecretKey;
 use std::sync::Arc;
 
@@ -16,4 +19,9 @@ pub struct HubState {
     pub database: Database,
     /// The cloud's key, which the hubs pin.
     pub key: Arc<SecretKey>,
+}
+
+/// Everything that hubs can ask.
+pub fn routes() -> Router<HubState> {
+    record::routes()
 }

@@ -20,7 +20,7 @@ use std::process::ExitCode;
 
 use figure::Figure;
 use frostguard_tests::error::SiteError;
-use frostguard_tests::hub::workspace;
+use frostguard_tests::programs::workspace;
 
 const GROUPS: [&str; 1] = ["hub"];
 /// Stands in a hub that has fault points, and in no other.
