@@ -5,12 +5,12 @@
 //! by a proxy that stands before it. It decides nothing about records.
 
 use crate::config::{Config, ConfigError};
+use crate::counters;
 use crate::hub::admission::{Admission, admit_hub};
 use crate::hub::{self, HubState};
 use crate::key::{self, KeyError};
 use crate::store::safety::{self, SafetyError};
 use crate::store::{Database, Duty, StoreError, partitions};
-use crate::counters;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -132,7 +132,8 @@ impl Service {
         let public = axum::serve(listener, self.router()).with_graceful_shutdown(until(stopping.clone()));
         let operator =
             axum::serve(operators, self.operator_router()).with_graceful_shutdown(until(stopping.clone()));
-        let (mut public, mut operator) = (tokio::spawn(public.into_future()), tokio::spawn(operator.into_future()));
+        let (mut public, mut operator) =
+            (tokio::spawn(public.into_future()), tokio::spawn(operator.into_future()));
         let early = tokio::select! {
             () = shutdown => None,
             ended = &mut public => Some(ended),
@@ -160,8 +161,7 @@ impl Service {
 /// # Errors
 /// The operating system gives no signals.
 pub fn stopped() -> Result<impl Future<Output = ()> + Send + 'static, ServiceError> {
-    let (mut terminate, mut interrupt) =
-        (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

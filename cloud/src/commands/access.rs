@@ -119,7 +119,11 @@ pub(super) enum ApiKeyCommand {
 
 fn show(output: &Output, machine: &serde_json::Value, people: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
-    if output.json { writeln!(out, "{machine}")? } else { writeln!(out, "{}", people.trim_end())? }
+    if output.json {
+        writeln!(out, "{machine}")?
+    } else {
+        writeln!(out, "{}", people.trim_end())?
+    }
     Ok(())
 }
 
@@ -198,7 +202,8 @@ impl OrganizationCommand {
                 };
                 let id = OrganizationId::v7(unix_ms(), entropy::bytes::<{ size_of::<IdRandom>() }>()?);
                 let mut tx = database.tenant(id, Duty::Operator).await?;
-                if operators::add_organization(&mut tx, name, &slug, known_zone(&zone)?).await? == Taken::NameTaken
+                if operators::add_organization(&mut tx, name, &slug, known_zone(&zone)?).await?
+                    == Taken::NameTaken
                 {
                     return Err(format!("another organization has the short name \"{slug}\"").into());
                 }
@@ -292,8 +297,12 @@ impl ApiKeyCommand {
                 let mut tx = database.tenant(owner.id, Duty::Operator).await?;
                 operators::add_api_key(&mut tx, id, name, kept, role).await?;
                 tx.commit().await?;
-                let machine = json!({"id": id, "key": key, "name": name, "role": role.word(), "organization": slug});
-                let people = format!("{key}\n\nIt is shown this once. Its id is {id}; as {}, for {slug}.", role.word());
+                let machine =
+                    json!({"id": id, "key": key, "name": name, "role": role.word(), "organization": slug});
+                let people = format!(
+                    "{key}\n\nIt is shown this once. Its id is {id}; as {}, for {slug}.",
+                    role.word()
+                );
                 show(&output, &machine, &people)
             }
             Self::List { organization: slug, output } => {

@@ -42,13 +42,15 @@ impl Migrate {
             tell(format!("the login {role} has what the service needs"))?;
         }
         migration.close().await?;
-        let mut told = serde_json::json!({"schema": schema, "partitions_made": partitions, "login": self.login});
+        let mut told =
+            serde_json::json!({"schema": schema, "partitions_made": partitions, "login": self.login});
         if !self.no_key {
             let (key, made) = key::open_or_make(&config.key_file)?;
             let done = if made == key::Made::Now { "made" } else { "found" };
             let fingerprint = hex::encode(key.public().fingerprint().0);
             tell(format!("key {done}: {} (fingerprint {fingerprint})", config.key_file.display()))?;
-            told["key"] = serde_json::json!({"file": config.key_file, "state": done, "fingerprint": fingerprint});
+            told["key"] =
+                serde_json::json!({"file": config.key_file, "state": done, "fingerprint": fingerprint});
         }
         if self.output.json {
             writeln!(std::io::stdout(), "{told}")?;
@@ -86,8 +88,16 @@ pub(super) async fn check(config: &Config, json: bool) -> Result<(), Failure> {
     writeln!(out, "the database can be used safely")?;
     writeln!(out, "  login    {}, which owns nothing and passes by no wall", safety.login)?;
     writeln!(out, "  server   PostgreSQL {}", safety.server)?;
-    writeln!(out, "  schema   step {}, {} tables and partitions, each behind its wall", safety.schema, safety.tables)?;
-    writeln!(out, "  between  {}", if is_pooled { "a pooler, which keeps transactions apart" } else { "nothing noticed" })?;
+    writeln!(
+        out,
+        "  schema   step {}, {} tables and partitions, each behind its wall",
+        safety.schema, safety.tables
+    )?;
+    writeln!(
+        out,
+        "  between  {}",
+        if is_pooled { "a pooler, which keeps transactions apart" } else { "nothing noticed" }
+    )?;
     writeln!(out, "  key      fingerprint {fingerprint}")?;
     Ok(())
 }

@@ -244,11 +244,10 @@ pub async fn api_keys(tx: &mut TenantTx) -> Result<Vec<Credential>, StoreError> 
 /// # Errors
 /// The database cannot do it, or the login is no operator's.
 pub async fn revoke_api_key(tx: &mut TenantTx, credential: Uuid) -> Result<bool, StoreError> {
-    let revoked =
-        query("UPDATE credentials SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1")
-            .bind(credential)
-            .execute(tx.connection())
-            .await
-            .map_err(StoreError::step("revoke the API key"))?;
+    let revoked = query("UPDATE credentials SET revoked_at = coalesce(revoked_at, now()) WHERE id = $1")
+        .bind(credential)
+        .execute(tx.connection())
+        .await
+        .map_err(StoreError::step("revoke the API key"))?;
     Ok(revoked.rows_affected() == 1)
 }

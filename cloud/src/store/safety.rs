@@ -26,7 +26,9 @@ const WALL: &str = " = (NULLIF(current_setting('app.org_id'::text, true), ''::te
 #[derive(Debug, Error)]
 pub enum SafetyError {
     /// A pooler that hands out the database statement by statement.
-    #[error("the pooler is in statement mode and refuses transactions: set pool_mode = transaction (or session)")]
+    #[error(
+        "the pooler is in statement mode and refuses transactions: set pool_mode = transaction (or session)"
+    )]
     StatementMode(#[source] StoreError),
     /// The login may do what nobody who serves may.
     #[error("the login {login} {what}: make one with `frostguard-cloud migrate --login NAME` and use it")]
@@ -95,7 +97,8 @@ pub struct Safety {
 /// # Errors
 /// It is not safe, or that cannot be found out.
 pub async fn check(database: &Database) -> Result<Safety, SafetyError> {
-    let mut tx = database.pool().begin().await.map_err(|fault| cannot_begin(StoreError::step("begin")(fault)))?;
+    let mut tx =
+        database.pool().begin().await.map_err(|fault| cannot_begin(StoreError::step("begin")(fault)))?;
     let (login, server) = login(&mut tx).await?;
     let schema = schema(&mut tx).await?;
     let tables = walls(&mut tx, &login).await?;
@@ -170,16 +173,16 @@ async fn schema(connection: &mut PgConnection) -> Result<i64, SafetyError> {
     let needed = migrate::version();
     // The login itself cannot even look into the schema.
     query("SET LOCAL ROLE fg_app").execute(&mut *connection).await.map_err(StoreError::step(step))?;
-    let [table] =
-        texts(connection, "SELECT to_regclass('public._sqlx_migrations')::text", step).await?;
+    let [table] = texts(connection, "SELECT to_regclass('public._sqlx_migrations')::text", step).await?;
     if table.is_empty() {
         return Err(SafetyError::Schema { found: 0, needed });
     }
-    let found: i64 = query("SELECT coalesce(max(version), 0) AS version FROM public._sqlx_migrations WHERE success")
-        .fetch_one(&mut *connection)
-        .await
-        .and_then(|row| row.try_get("version"))
-        .map_err(StoreError::step(step))?;
+    let found: i64 =
+        query("SELECT coalesce(max(version), 0) AS version FROM public._sqlx_migrations WHERE success")
+            .fetch_one(&mut *connection)
+            .await
+            .and_then(|row| row.try_get("version"))
+            .map_err(StoreError::step(step))?;
     query("RESET ROLE").execute(connection).await.map_err(StoreError::step(step))?;
     if found == needed { Ok(found) } else { Err(SafetyError::Schema { found, needed }) }
 }
@@ -290,14 +293,15 @@ async fn own_transaction(connection: &mut PgConnection) -> Result<i32, SafetyErr
     let organization = OrganizationId::from_bytes(entropy::bytes()?);
     let value = i64::from_be_bytes(entropy::bytes()?);
     let opening = begin(Duty::Ingest, Some(organization));
-    let mut tx =
-        connection.begin_with(AssertSqlSafe(opening)).await.map_err(StoreError::step("begin"))?;
+    let mut tx = connection.begin_with(AssertSqlSafe(opening)).await.map_err(StoreError::step("begin"))?;
     let (server, first) = ask(&mut tx, value).await?;
     // The second question meets whatever the first has left behind in between.
     let (again, second) = ask(&mut tx, value.wrapping_add(1)).await?;
     tx.commit().await.map_err(StoreError::step("commit"))?;
     let setting = organization.to_string();
-    let own = |answer: &Answer, value| answer.setting == setting && answer.role == "fg_ingest" && answer.value == value;
+    let own = |answer: &Answer, value| {
+        answer.setting == setting && answer.role == "fg_ingest" && answer.value == value
+    };
     if server != again {
         return Err(SafetyError::Mixed { what: "one transaction reached two servers" });
     }
