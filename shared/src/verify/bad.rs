@@ -97,6 +97,9 @@ pub enum EventFault {
     /// The key is not the one that was asked for.
     #[error("names another key than the one given")]
     OtherKey,
+    /// The chains of two bundles hold, and this event is another in either.
+    #[error("is not the same in both bundles, and each is consistent in itself: the record was forked")]
+    Forked,
     /// The seal cannot be one.
     #[error("seals readings {first} to {last}, which {what}")]
     Seal {
@@ -150,6 +153,9 @@ pub enum ReadingFault {
     /// Its seal fails here and holds in the other bundle, where it differs.
     #[error("was changed: the other bundle's differs, and there the seal holds")]
     Changed,
+    /// It differs between two bundles, and no seal says which is right.
+    #[error("is not the same in both bundles, and no seal tells which of them is right")]
+    Forked,
 }
 
 /// Why a checkpoint does not fit.

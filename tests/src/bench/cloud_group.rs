@@ -111,6 +111,7 @@ fn insert(cluster: &Cluster, backlogs: &[Backlog]) -> Result<f64, SiteError> {
             (Journal { hub: backlog.recorder.hub, epoch: backlog.recorder.epoch }, backlog.placed())
         })
         .collect();
+    let _entered = runtime.enter();
     let cloud = CloudDatabase::connect(&database.url(), u32::from(ABREAST)).map_err(unexpected)?;
     let begun = now();
     runtime.block_on(async {
@@ -146,10 +147,6 @@ fn insert(cluster: &Cluster, backlogs: &[Backlog]) -> Result<f64, SiteError> {
 fn drain(cluster: &Cluster, backlogs: &[Backlog], folder: &Path) -> Result<(f64, f64), SiteError> {
     let database = fresh(cluster, backlogs)?;
     let mut cloud = Cloud::prepare(folder, &database)?;
-    let migrated = cloud.command_as_admin(&["migrate"])?;
-    if !migrated.status.success() {
-        return Err(SiteError::Unexpected(format!("migrate: {}", migrated.stderr)));
-    }
     cloud.start(None)?;
     let mut bodies = Vec::new();
     for backlog in backlogs {
