@@ -4,6 +4,7 @@
 //! written below here and in `main` only. A secret is shown once, by the command that makes it.
 
 mod access;
+mod export;
 mod keep;
 mod serve;
 
@@ -47,6 +48,8 @@ enum Command {
     /// Keys that speak for an organization at the API
     #[command(subcommand)]
     ApiKey(access::ApiKeyCommand),
+    /// Write the record of a hub as a bundle for `frostguard-verify`
+    Export(export::Export),
 }
 
 #[derive(clap::Args)]
@@ -118,6 +121,7 @@ impl Arguments {
                 Command::Site(command) => command.run(&config).await,
                 Command::ClaimCode(command) => command.run(&config).await,
                 Command::ApiKey(command) => command.run(&config).await,
+                Command::Export(export) => export.run(&config).await,
             }
         })
     }
