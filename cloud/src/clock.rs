@@ -13,7 +13,10 @@ pub fn now() -> WallMs {
 }
 
 /// A point of the monotonic clock, for how long something took.
-#[expect(clippy::disallowed_methods, reason = "this is the one place where the cloud reads the monotonic clock")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place where the cloud reads the monotonic clock"
+)]
 pub fn instant() -> Instant {
     Instant::now()
 }

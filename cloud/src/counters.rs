@@ -90,7 +90,9 @@ impl Count {
             Self::BrokenLinks => ("frostguard_broken_links_total", "batches that link to nothing held"),
             Self::CheckpointsBad => ("frostguard_checkpoints_bad_total", "checkpoints that do not fit"),
             Self::SealsBad => ("frostguard_seals_bad_total", "seals that do not match their readings"),
-            Self::EventsUnreadable => ("frostguard_events_unreadable_total", "events kept but not understood"),
+            Self::EventsUnreadable => {
+                ("frostguard_events_unreadable_total", "events kept but not understood")
+            }
             Self::FactsUnused => ("frostguard_facts_unused_total", "facts that no projection could use"),
             Self::RequestsGarbled => ("frostguard_requests_garbled_total", "requests that were no message"),
             Self::RequestsTooLarge => ("frostguard_requests_too_large_total", "requests that were too large"),

@@ -4,26 +4,29 @@
 -- * Foreign keys inside a tenant name the organization too: PostgreSQL checks them as the owner, past every policy.
 -- * Nobody who serves requests owns a table. fg_owner owns; fg_app serves the API; fg_ingest takes the hubs' record;
 --   fg_door is what the few named functions run as that look across organizations before one is known.
+-- * fg_operator is what an operator's commands run as: only it makes organizations, codes and keys and sees which
+--   organizations there are. Whoever migrates gets it; the service's login never does, so that a service taken over
+--   can neither let itself in nor learn who else is here.
 -- * Deleting is soft; no delete cascades from organizations, units, devices or alerts.
 
 DO $$
 DECLARE
     role text;
 BEGIN
-    FOREACH role IN ARRAY ARRAY['fg_owner', 'fg_door', 'fg_app', 'fg_ingest'] LOOP
+    FOREACH role IN ARRAY ARRAY['fg_owner', 'fg_door', 'fg_app', 'fg_ingest', 'fg_operator'] LOOP
         IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = role) THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN NOINHERIT NOBYPASSRLS', role);
         END IF;
     END LOOP;
-    EXECUTE format('GRANT fg_owner, fg_door TO %I', current_user);
+    EXECUTE format('GRANT fg_owner, fg_door, fg_operator TO %I', current_user);
 END
 $$;
 
 REVOKE ALL ON SCHEMA public FROM PUBLIC;
 GRANT USAGE, CREATE ON SCHEMA public TO fg_owner;
-GRANT USAGE ON SCHEMA public TO fg_door, fg_app, fg_ingest;
+GRANT USAGE ON SCHEMA public TO fg_door, fg_app, fg_ingest, fg_operator;
 CREATE SCHEMA door AUTHORIZATION fg_door;
-GRANT USAGE ON SCHEMA door TO fg_app, fg_ingest;
+GRANT USAGE ON SCHEMA door TO fg_app, fg_ingest, fg_operator;
 
 SET LOCAL ROLE fg_owner;
 

@@ -3,6 +3,7 @@
 --   that sets none sees nothing and can write nothing.
 -- * fg_app serves people: it reads, and writes only what people own. fg_ingest takes the record: it appends, moves
 --   cursors and keeps projections. Neither can delete a record. Neither has any right on a partition.
+-- * fg_operator makes what lets somebody in: organizations, sites, claim codes, API keys. It sees no record.
 -- * Before an organization is known (a login, a claim, a key), a function does the looking up. It runs as fg_door, which
 --   has a policy on just those tables, and gives only what belongs to the secret that was shown.
 
@@ -35,12 +36,21 @@ GRANT SELECT ON organizations, profiles, user_roles, sites, areas, units, alert_
     point_assignments, credentials, hub_streams, hub_events, hub_clock, hub_checkpoints, reading_seals, reading_gaps,
     sensor_readings, readings_quarantine, alerts, door_events, reading_metrics, unit_latest, hub_live, event_logs
     TO fg_app;
-GRANT INSERT, UPDATE ON organizations, profiles, user_roles, sites, areas, units, alert_rules, credentials TO fg_app;
-GRANT INSERT ON claim_codes, event_logs TO fg_app;
+GRANT UPDATE ON organizations TO fg_app;
+GRANT INSERT, UPDATE ON profiles, user_roles, sites, areas, units, alert_rules TO fg_app;
+GRANT INSERT ON event_logs TO fg_app;
+
+GRANT SELECT, INSERT ON organizations, sites, claim_codes TO fg_operator;
+GRANT SELECT, INSERT, UPDATE ON credentials TO fg_operator;
+GRANT INSERT ON event_logs TO fg_operator;
+-- An operator hands out the record of a hub, as it is, to whoever wants to check it.
+GRANT SELECT ON units, points, hub_streams, hub_events, hub_checkpoints, reading_seals, reading_gaps, sensor_readings,
+    readings_quarantine TO fg_operator;
 
 GRANT SELECT ON organizations, profiles, sites, areas, units, alert_rules, hubs, devices, points, point_assignments,
     hub_sessions, hub_streams, hub_events, hub_clock, hub_checkpoints, reading_seals, reading_leaves, reading_gaps,
-    sensor_readings, readings_quarantine, alerts, door_events, reading_metrics, unit_latest, hub_live, claim_codes
+    sensor_readings, readings_quarantine, alerts, door_events, reading_metrics, unit_latest, hub_live, claim_codes,
+    event_logs
     TO fg_ingest;
 GRANT INSERT, UPDATE ON profiles, sites, areas, units, alert_rules, hubs, devices, points, point_assignments,
     hub_streams, reading_seals, alerts, reading_metrics, unit_latest, hub_live TO fg_ingest;
@@ -58,7 +68,8 @@ CREATE POLICY door ON claim_codes FOR SELECT TO fg_door USING (true);
 CREATE POLICY door ON hub_sessions TO fg_door USING (true);
 CREATE POLICY door ON hub_challenges TO fg_door USING (true) WITH CHECK (true);
 CREATE POLICY door ON organizations FOR SELECT TO fg_door USING (true);
-GRANT SELECT ON hubs, credentials, claim_codes, organizations TO fg_door;
+CREATE POLICY door ON sites FOR SELECT TO fg_door USING (true);
+GRANT SELECT ON hubs, credentials, claim_codes, organizations, sites TO fg_door;
 GRANT SELECT, DELETE ON hub_sessions TO fg_door;
 GRANT SELECT, INSERT, DELETE ON hub_challenges TO fg_door;
 
@@ -95,11 +106,13 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
     WHERE s.token_hash = session.token_hash AND s.expires_at >= now() AND h.is_active AND h.deleted_at IS NULL
 $$;
 
--- Which site a claim code is for, while it is good.
-CREATE FUNCTION door.claim(secret_hash bytea) RETURNS TABLE (organization_id uuid, site_id uuid)
+-- Which site a claim code is for, while it is good. To the hub that has used it, it stays good: the answer may be lost.
+CREATE FUNCTION door.claim(secret_hash bytea, hub uuid)
+RETURNS TABLE (organization_id uuid, site_id uuid, was_used boolean)
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
-    SELECT c.organization_id, c.site_id FROM public.claim_codes c
-    WHERE c.secret_hash = claim.secret_hash AND c.used_at IS NULL AND c.expires_at >= now()
+    SELECT c.organization_id, c.site_id, c.used_at IS NOT NULL FROM public.claim_codes c
+    WHERE c.secret_hash = claim.secret_hash
+      AND (c.used_by = claim.hub OR (c.used_at IS NULL AND c.expires_at >= now()))
 $$;
 
 -- Whose API key this is, while it is good.
@@ -111,9 +124,25 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
       AND (c.expires_at IS NULL OR c.expires_at >= now()) AND o.deleted_at IS NULL
 $$;
 
+-- Which organizations there are, for an operator who names one.
+CREATE FUNCTION door.organizations() RETURNS TABLE (id uuid, name text, slug text, created_ms bigint)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT o.id, o.name::text, o.slug::text, (extract(epoch FROM o.created_at) * 1000)::bigint
+    FROM public.organizations o WHERE o.deleted_at IS NULL ORDER BY o.slug
+$$;
+
+-- Which sites there are, for an operator who names one.
+CREATE FUNCTION door.sites() RETURNS TABLE (id uuid, name text, zone text, organization_id uuid, slug text)
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, public AS $$
+    SELECT s.id, s.name::text, s.timezone::text, o.id, o.slug::text
+    FROM public.sites s JOIN public.organizations o ON o.id = s.organization_id
+    WHERE s.deleted_at IS NULL AND o.deleted_at IS NULL ORDER BY o.slug, s.name
+$$;
+
 REVOKE ALL ON ALL FUNCTIONS IN SCHEMA door FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION door.challenge(bytea, uuid, bigint), door.answer(bytea, uuid), door.session(bytea),
-    door.claim(bytea) TO fg_ingest;
+    door.claim(bytea, uuid) TO fg_ingest;
 GRANT EXECUTE ON FUNCTION door.api_key(bytea) TO fg_app;
+GRANT EXECUTE ON FUNCTION door.organizations(), door.sites() TO fg_operator;
 
 RESET ROLE;

@@ -24,6 +24,21 @@ pub enum AlertType {
     CalibrationDue,
 }
 
+impl AlertType {
+    /// The word in documents and in the database.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::AlarmActive => "alarm_active",
+            Self::MonitoringInterrupted => "monitoring_interrupted",
+            Self::MissedManualEntry => "missed_manual_entry",
+            Self::LowBattery => "low_battery",
+            Self::SensorFault => "sensor_fault",
+            Self::DoorOpen => "door_open",
+            Self::CalibrationDue => "calibration_due",
+        }
+    }
+}
+
 /// A condition that an episode can be about: kind and side.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

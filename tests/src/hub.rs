@@ -4,10 +4,8 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{ErrorKind, Write as _};
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitStatus, Stdio};
-use std::sync::OnceLock;
+use std::process::{Command, ExitStatus};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -16,6 +14,7 @@ use crate::browser::Browser;
 use crate::clock::{now, wait_for};
 use crate::error::SiteError;
 use crate::process::{Daemon, free_port, tied_command};
+use crate::programs::{Answer, Program, answer_of};
 
 const READY_WITHIN: Duration = Duration::from_secs(30);
 const STOP_GRACE: Duration = Duration::from_secs(15);
@@ -37,17 +36,6 @@ impl Fault {
         };
         ("FROSTGUARD_FAULT", place.to_owned())
     }
-}
-
-/// What a command of the hub's program answered.
-#[derive(Clone, Debug)]
-pub struct Answer {
-    /// How it ended.
-    pub status: ExitStatus,
-    /// What it printed.
-    pub stdout: String,
-    /// What it complained.
-    pub stderr: String,
 }
 
 /// What the hub is told about the world around it.
@@ -81,7 +69,7 @@ impl Hub {
     /// When the program cannot be had, hashes no PIN, or the files cannot be written.
     pub fn prepare(state: &Path, around: &Surroundings<'_>) -> Result<Hub, SiteError> {
         let hub = Hub {
-            binary: binary()?,
+            binary: Program::Edge.path()?,
             state: state.to_owned(),
             config: state.join("hub.toml"),
             page_port: free_port()?,
@@ -225,7 +213,7 @@ impl Hub {
     pub fn command(&self, arguments: &[&str], input: Option<&str>) -> Result<Answer, SiteError> {
         let mut command = tied_command(&self.binary);
         command.args(arguments);
-        finish(command, input)
+        answer_of(command, input)
     }
 
     /// Checks the record's chain with the hub's own command.
@@ -262,7 +250,7 @@ impl Hub {
         let mut command = Command::new("sqlite3");
         command.arg("-readonly").arg(self.state.join("state/journal.db"));
         command.arg("SELECT CAST(bytes AS TEXT) FROM events ORDER BY seq");
-        let answer = finish(command, None)?;
+        let answer = answer_of(command, None)?;
         if !answer.status.success() {
             return Err(SiteError::Unexpected(format!("sqlite3: {}", answer.stderr)));
         }
@@ -272,27 +260,6 @@ impl Hub {
         };
         answer.stdout.lines().map(event).collect()
     }
-}
-
-fn finish(mut command: Command, input: Option<&str>) -> Result<Answer, SiteError> {
-    let what = format!("run {command:?}");
-    command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = command.spawn().map_err(SiteError::io(&what))?;
-    if let Some(mut stdin) = child.stdin.take()
-        && let Some(line) = input
-    {
-        // A command that ends without reading says more by its status than by the broken pipe.
-        match writeln!(stdin, "{line}") {
-            Err(error) if error.kind() != ErrorKind::BrokenPipe => return Err(SiteError::io(&what)(error)),
-            Ok(()) | Err(_) => {}
-        }
-    }
-    let output = child.wait_with_output().map_err(SiteError::io(&what))?;
-    Ok(Answer {
-        status: output.status,
-        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
-        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
-    })
 }
 
 fn hub_toml(state: &Path, site: &Path, page_port: u16, broker_port: u16) -> String {
@@ -318,34 +285,4 @@ port = {broker_port}
 application = "+"
 "#
     )
-}
-
-/// The hub's program with faults built in: the one named by `FROSTGUARD_EDGE_BIN`, or built once per process.
-fn binary() -> Result<PathBuf, SiteError> {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    if let Some(named) = std::env::var_os("FROSTGUARD_EDGE_BIN") {
-        return Ok(PathBuf::from(named));
-    }
-    BINARY.get_or_init(build).clone().map_err(SiteError::Unexpected)
-}
-
-fn build() -> Result<PathBuf, String> {
-    let workspace = workspace();
-    let target = workspace.join("target/faults");
-    let status = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        .current_dir(&workspace)
-        .args(["build", "--quiet", "-p", "frostguard-edge", "--features", "faults", "--target-dir"])
-        .arg(&target)
-        .status()
-        .map_err(|error| format!("cargo cannot be run: {error}"))?;
-    if !status.success() {
-        return Err("the hub does not build".to_owned());
-    }
-    Ok(target.join("debug/frostguard-edge"))
-}
-
-/// The folder of the whole project.
-pub fn workspace() -> PathBuf {
-    let tests = Path::new(env!("CARGO_MANIFEST_DIR"));
-    tests.parent().unwrap_or(tests).to_owned()
 }

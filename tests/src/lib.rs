@@ -3,11 +3,15 @@
 //! Must never be linked into the hub or the cloud.
 
 pub mod browser;
+pub mod chance;
 pub mod clock;
+pub mod cloud;
 pub mod error;
 pub mod hub;
+pub mod oracle;
 pub mod outcome;
 pub mod process;
+pub mod programs;
 pub mod site;
 pub mod story;
 pub mod workbench;

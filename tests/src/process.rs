@@ -143,11 +143,19 @@ impl Daemon {
     /// # Errors
     /// When it had to be killed.
     pub fn stop(&mut self, grace: Duration) -> Result<ExitStatus, SiteError> {
+        self.stop_by(Signal::TERM, grace)
+    }
+
+    /// As [`Daemon::stop`], for a program that is asked by another signal.
+    ///
+    /// # Errors
+    /// When it had to be killed.
+    pub fn stop_by(&mut self, signal: Signal, grace: Duration) -> Result<ExitStatus, SiteError> {
         if self.ended().is_none()
             && let Ok(raw) = i32::try_from(self.child.id())
             && let Some(pid) = Pid::from_raw(raw)
         {
-            kill_process(pid, Signal::TERM)
+            kill_process(pid, signal)
                 .map_err(|e| SiteError::io(format!("ask {} to end", self.name))(e.into()))?;
         }
         let what = format!("{} ends when asked", self.name);

@@ -1,1 +1,79 @@
-//! The read API.
+//! The read API, `/api/v1`: what people and programs far away may see of their own organization.
+//!
+//! Owns routes, parameters, answers and the document that describes them. A request names no organization: its key does,
+//! once, in the same transaction that answers it ([`caller`]). What belongs to another organization is not there: the
+//! answer is the one for an id that never existed. Times are RFC 3339 in UTC with milliseconds, ids lower-case UUIDs,
+//! temperatures integers of 0.01 °C, humidities integers of 0.01 %. Lists come in pages ([`page`]), faults as RFC 9457
+//! ([`problem`]). Every route is registered together with its description, so that none is served and not described.
+
+mod alerts;
+mod asked;
+pub mod caller;
+mod cursor;
+mod document;
+mod event_log;
+mod hubs;
+pub mod page;
+pub mod problem;
+mod quarantine;
+mod sites;
+#[cfg(test)]
+mod tests;
+mod units;
+
+use crate::store::Database;
+use axum::Router;
+use axum::http::HeaderValue;
+use axum::http::header::CACHE_CONTROL;
+use axum::middleware::map_response;
+use axum::response::Response;
+use caller::ApiState;
+use problem::ApiError;
+use utoipa::openapi::OpenApi;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// Where the API stands.
+pub const PREFIX: &str = "/api/v1";
+
+/// The routes of the API over a database.
+pub fn routes(database: Database) -> Router {
+    let (router, _) = described();
+    let inner = router
+        .method_not_allowed_fallback(async || ApiError::Method)
+        .fallback(async || ApiError::Path)
+        .layer(map_response(not_to_be_kept))
+        .with_state(ApiState::new(database, &openapi()));
+    Router::new().nest(PREFIX, inner)
+}
+
+/// The document that describes the API.
+pub fn openapi() -> OpenApi {
+    let (_, paths) = described();
+    document::opening().nest(PREFIX, paths)
+}
+
+/// Each route with its description.
+fn described() -> (Router<ApiState>, OpenApi) {
+    OpenApiRouter::default()
+        .routes(routes!(document::document))
+        .routes(routes!(sites::sites))
+        .routes(routes!(units::units))
+        .routes(routes!(units::unit))
+        .routes(routes!(units::readings))
+        .routes(routes!(units::metrics))
+        .routes(routes!(units::door_events))
+        .routes(routes!(alerts::alerts))
+        .routes(routes!(alerts::alert))
+        .routes(routes!(hubs::hubs))
+        .routes(routes!(hubs::hub))
+        .routes(routes!(event_log::event_log))
+        .routes(routes!(quarantine::quarantine))
+        .split_for_parts()
+}
+
+/// What a key may see is nothing for a cache between.
+async fn not_to_be_kept(mut response: Response) -> Response {
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}

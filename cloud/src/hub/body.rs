@@ -155,7 +155,10 @@ fn unpacked(body: &[u8]) -> Result<Vec<u8>, Refusal> {
         return Err(Refusal::new(Reason::Garbled, format!("not zstd: {fault}")));
     }
     if bytes.len() > UNPACKED_MAX {
-        return Err(Refusal::new(Reason::TooLarge, format!("a body has at most {UNPACKED_MAX} bytes unpacked")));
+        return Err(Refusal::new(
+            Reason::TooLarge,
+            format!("a body has at most {UNPACKED_MAX} bytes unpacked"),
+        ));
     }
     Ok(bytes)
 }

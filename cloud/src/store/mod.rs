@@ -4,10 +4,30 @@
 //! unnamed statements. Behind a pooler in transaction mode any other form can be answered with another client's
 //! statement. A transaction is made for one duty and takes only that duty's role, for its own time.
 
+pub mod adoption;
+pub mod alerts;
+pub mod assignments;
+pub mod door_events;
+pub mod doors;
+pub mod event_log;
+pub mod events;
+pub mod export;
+pub mod fleet;
+pub mod live;
+pub mod migrate;
+pub mod operators;
+pub mod partitions;
+pub mod readings;
+pub mod rollups;
+pub mod safety;
+pub mod seals;
+pub mod streams;
 pub mod tenant;
+pub mod views;
 
 pub use tenant::{DoorTx, TenantTx};
 
+use frostguard_shared::chain::Hash;
 use frostguard_shared::ids::OrganizationId;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
@@ -53,6 +73,11 @@ impl StoreError {
         move |source| Self::Content { what, source: Box::new(source) }
     }
 
+    /// A value is missing that cannot be.
+    pub(crate) fn hole(what: &'static str) -> Self {
+        Self::Content { what, source: "it is not there".into() }
+    }
+
     /// The SQLSTATE, if the database gave one.
     pub fn code(&self) -> Option<String> {
         match self {
@@ -60,6 +85,14 @@ impl StoreError {
             Self::Url(_) | Self::Content { .. } => None,
         }
     }
+}
+
+pub(crate) fn uuid(bytes: &[u8; 16]) -> uuid::Uuid {
+    uuid::Uuid::from_bytes(*bytes)
+}
+
+pub(crate) fn hash(bytes: &[u8]) -> Result<Hash, StoreError> {
+    bytes.try_into().map(Hash).map_err(StoreError::content("a hash"))
 }
 
 /// A statement in the one allowed form.
@@ -70,10 +103,12 @@ pub(crate) fn query(sql: &'static str) -> Query<'static, Postgres, PgArguments> 
 /// What a transaction is for; it decides what it may do.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Duty {
-    /// Serves people and operators.
+    /// Serves people.
     App,
     /// Takes the hubs' record.
     Ingest,
+    /// Does what an operator has typed; the service's own login cannot.
+    Operator,
 }
 
 impl Duty {
@@ -81,7 +116,22 @@ impl Duty {
         match self {
             Self::App => "fg_app",
             Self::Ingest => "fg_ingest",
+            Self::Operator => "fg_operator",
         }
+    }
+}
+
+/// What opens a transaction.
+fn begin(duty: Duty, organization: Option<OrganizationId>) -> String {
+    opened_by("BEGIN", duty, organization)
+}
+
+/// The same with another first word. The id is rendered by its own type; nothing of it comes from outside.
+fn opened_by(how: &str, duty: Duty, organization: Option<OrganizationId>) -> String {
+    let role = format!("{how}; SET LOCAL ROLE {}", duty.role());
+    match organization {
+        Some(organization) => format!("{role}; SELECT set_config('app.org_id', '{organization}', true)"),
+        None => role,
     }
 }
 
@@ -113,11 +163,22 @@ impl Database {
     /// # Errors
     /// The database cannot be reached.
     pub async fn tenant(&self, organization: OrganizationId, duty: Duty) -> Result<TenantTx, StoreError> {
-        // The id is rendered by its own type; nothing of it comes from outside.
-        let begin = format!(
-            "BEGIN; SET LOCAL ROLE {}; SELECT set_config('app.org_id', '{organization}', true)",
-            duty.role()
-        );
+        let begin = begin(duty, Some(organization));
+        let transaction =
+            self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
+        Ok(TenantTx::of(transaction, organization))
+    }
+
+    /// The same for reading alone, where everything is seen as it stood when the first of it was read.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn tenant_as_it_stands(
+        &self,
+        organization: OrganizationId,
+        duty: Duty,
+    ) -> Result<TenantTx, StoreError> {
+        let begin = opened_by("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", duty, Some(organization));
         let transaction =
             self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
         Ok(TenantTx::of(transaction, organization))
@@ -128,7 +189,7 @@ impl Database {
     /// # Errors
     /// The database cannot be reached.
     pub async fn door(&self, duty: Duty) -> Result<DoorTx, StoreError> {
-        let begin = format!("BEGIN; SET LOCAL ROLE {}", duty.role());
+        let begin = begin(duty, None);
         let transaction =
             self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
         Ok(DoorTx::of(transaction))

@@ -4,7 +4,7 @@ use super::Failure;
 use crate::config::{CloudConfig, Config};
 use crate::pin;
 use crate::site::document::Document;
-use crate::store::{self, inspect};
+use crate::store::{self, inspect, inspect::VerifyError};
 use crate::sync::http::Address;
 use crate::sync::tls;
 use frostguard_shared::causes::with_causes;
@@ -44,10 +44,15 @@ fn cloud(out: &mut impl Write, cloud: &CloudConfig) -> Result<(), Failure> {
 /// Verifies the record.
 pub(super) fn verify(config: &Config, json: bool) -> Result<(), Failure> {
     let path = config.state_dir.join(store::FILE);
-    let verified = inspect::verify(&path)?;
+    let verified = inspect::verify(&path);
     let mut out = std::io::stdout().lock();
+    match &verified {
+        Ok(verdict) if json => writeln!(out, "{}", serde_json::to_string(verdict)?)?,
+        Err(VerifyError::Bad(verdict)) if json => writeln!(out, "{}", serde_json::to_string(verdict)?)?,
+        _ => {}
+    }
+    let verified = verified?;
     if json {
-        writeln!(out, "{}", serde_json::to_string(&verified)?)?;
         return Ok(());
     }
     writeln!(out, "the record of hub {} verifies", verified.hub)?;
@@ -58,6 +63,8 @@ pub(super) fn verify(config: &Config, json: bool) -> Result<(), Failure> {
         "  readings {} sealed, {} not sealed yet",
         verified.readings_sealed, verified.readings_unsealed
     )?;
+    let signed = verified.checkpoint.map_or("by none yet".into(), |it| format!("up to event {}", it.size));
+    writeln!(out, "  signed   {signed}")?;
     writeln!(out, "  alerts   {} raised", verified.alerts_raised)?;
     Ok(())
 }

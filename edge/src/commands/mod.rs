@@ -5,6 +5,7 @@
 
 mod ask;
 mod enrol;
+mod export;
 mod status;
 
 use crate::config::{self, Config};
@@ -46,6 +47,8 @@ enum Command {
     /// Look at the record
     #[command(subcommand)]
     Chain(ChainCommand),
+    /// Write the record as a bundle for `frostguard-verify`; the hub may be running
+    Export(export::Export),
     /// Make the hash of a PIN for the site document; reads the PIN from standard input
     Pin,
 }
@@ -97,6 +100,7 @@ impl Arguments {
             Command::Chain(ChainCommand::Verify { at, json }) => {
                 at.load().and_then(|config| ask::verify(&config, json))
             }
+            Command::Export(export) => export.run(),
             Command::Pin => ask::pin(),
         };
         match done {

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use frostguard_tests::error::SiteError;
-use frostguard_tests::hub::workspace;
+use frostguard_tests::programs::workspace;
 use frostguard_tests::site::thermal::{Compressor, Door};
 use frostguard_tests::story;
 use frostguard_tests::world::{FREEZER, FRIDGE, PERSON, PIN, TOPIC, World};

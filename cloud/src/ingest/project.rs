@@ -1,0 +1,322 @@
+//! Projecting: what an event of a hub means for the tables that people look at.
+//!
+//! Pure. Takes events in their order and the timeline that they themselves make; gives facts for the tables, in order.
+//! Everything here can be made again from the stored bytes. An event that is not understood projects to nothing: it is
+//! kept, chained and counted.
+
+use frostguard_shared::chain::Hash;
+use frostguard_shared::event::{Actor, ActorKind, Event, Fact};
+use frostguard_shared::ids::{AlertId, DeviceId, EpochId, HubId, PersonId, PointId, UnitId};
+use frostguard_shared::reading::Door;
+use frostguard_shared::rules::{EpisodeKey, UnitStatus, Why};
+use frostguard_shared::time::{Boot, RuleMs, WallMs};
+use frostguard_shared::timeline::{ClockFact, Timeline};
+
+/// A range of readings that an event seals.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Sealed {
+    /// The event's number.
+    pub event: u64,
+    /// The seal.
+    pub seal: super::seals::Seal,
+}
+
+/// A point begins to measure a unit.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Assignment {
+    /// The device.
+    pub device: DeviceId,
+    /// Its radio address.
+    pub address: String,
+    /// Its model.
+    pub model: String,
+    /// The point.
+    pub point: PointId,
+    /// Its channel.
+    pub channel: String,
+    /// The unit.
+    pub unit: UnitId,
+    /// What it measures there.
+    pub role: &'static str,
+    /// From when on the rule axis.
+    pub from: RuleMs,
+    /// From when, for people.
+    pub at: WallMs,
+}
+
+/// A new alert.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Raised {
+    /// The alert.
+    pub alert: AlertId,
+    /// Its episode.
+    pub episode: EpisodeKey,
+    /// The type in the database's list.
+    pub alert_type: &'static str,
+    /// How urgent.
+    pub severity: &'static str,
+    /// When it was confirmed.
+    pub at: WallMs,
+    /// True if found only by late data.
+    pub is_retro: bool,
+    /// Why.
+    pub why: Why,
+}
+
+/// What happened to an alert.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum AlertMoves {
+    /// It was raised.
+    Raised(Box<Raised>),
+    /// Someone asked for quiet.
+    Quieted {
+        /// Until when.
+        until: WallMs,
+    },
+    /// A person acknowledged it.
+    Acknowledged {
+        /// Who.
+        by: Option<PersonId>,
+        /// When.
+        at: WallMs,
+        /// Until when.
+        until: WallMs,
+    },
+    /// The acknowledgement expired.
+    AckExpired,
+    /// The condition ended.
+    Cleared {
+        /// When.
+        at: WallMs,
+    },
+    /// The condition came back.
+    Relapsed,
+}
+
+/// A door moved.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct DoorMoved {
+    /// The unit.
+    pub unit: UnitId,
+    /// The device.
+    pub device: Option<DeviceId>,
+    /// Its state now.
+    pub door: Door,
+    /// When.
+    pub at: WallMs,
+}
+
+/// A unit's status changed.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct StatusChanged {
+    /// The unit.
+    pub unit: UnitId,
+    /// Its status now.
+    pub status: UnitStatus,
+    /// When.
+    pub at: WallMs,
+}
+
+/// A line of the organization's event log.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Logged {
+    /// The event's number.
+    pub seq: u64,
+    /// Type and version.
+    pub kind: String,
+    /// Who, if a person.
+    pub person: Option<PersonId>,
+    /// `user` or `system`.
+    pub actor_type: &'static str,
+    /// The unit.
+    pub unit: Option<UnitId>,
+    /// When.
+    pub at: WallMs,
+    /// A sentence for people, if the event has one.
+    pub title: Option<String>,
+    /// How serious.
+    pub severity: &'static str,
+}
+
+/// Everything that follows from some events.
+#[derive(Clone, PartialEq, Debug, Default)]
+pub struct Projection {
+    /// Facts of the clock with their event's number.
+    pub clock: Vec<(u64, Boot, ClockFact)>,
+    /// Seals.
+    pub seals: Vec<Sealed>,
+    /// Assignments, in order.
+    pub assignments: Vec<Assignment>,
+    /// What happened to alerts, in order.
+    pub alerts: Vec<(AlertId, AlertMoves)>,
+    /// Doors, in order.
+    pub doors: Vec<DoorMoved>,
+    /// The last status of each unit.
+    pub statuses: Vec<StatusChanged>,
+    /// Lines of the event log.
+    pub log: Vec<Logged>,
+}
+
+impl Projection {
+    /// Adds what the next event means; moves the timeline along.
+    pub fn take(&mut self, event: &Event, timeline: &mut Timeline) {
+        let envelope = &event.envelope;
+        if let Some((boot, fact)) = ClockFact::of_event(event) {
+            timeline.take(boot, fact);
+            self.clock.push((envelope.seq, boot, fact));
+        }
+        let wall = |rule: RuleMs| shown(timeline.recorded(envelope.boot, rule, 0).at);
+        let at = wall(envelope.rule_ms);
+        if let Some(fact) = event.fact() {
+            self.seal(envelope.seq, fact);
+            self.assignment(event, fact, at);
+            self.alert(event, fact, at, wall);
+            if let (Fact::DoorChanged { door }, Some(unit)) = (fact, envelope.subject.unit) {
+                self.doors.push(DoorMoved { unit, device: envelope.subject.device, door: *door, at });
+            }
+            if let (Fact::UnitTransition { status, since_ms, .. }, Some(unit)) = (fact, envelope.subject.unit)
+            {
+                self.statuses.retain(|known| known.unit != unit);
+                self.statuses.push(StatusChanged { unit, status: *status, at: wall(*since_ms) });
+            }
+        }
+        if !matches!(event.fact(), Some(Fact::ReadingsSealed { .. })) {
+            self.log.push(logged(event, at));
+        }
+    }
+
+    fn seal(&mut self, event: u64, fact: &Fact) {
+        if let Fact::ReadingsSealed { first, last, count, root } = fact {
+            let seal = super::seals::Seal { first: *first, last: *last, count: *count, root: *root };
+            // A range that no reading could have is a seal that nothing can match: it is kept in the event alone.
+            if seal.first >= 1 && seal.first <= seal.last && seal.last <= i64::MAX as u64 {
+                self.seals.push(Sealed { event, seal });
+            }
+        }
+    }
+
+    fn assignment(&mut self, event: &Event, fact: &Fact, at: WallMs) {
+        let subject = &event.envelope.subject;
+        if let Fact::DeviceAssigned { channel, role, model, address } = fact
+            && let (Some(device), Some(point), Some(unit)) = (subject.device, subject.point, subject.unit)
+        {
+            self.assignments.push(Assignment {
+                device,
+                address: address.clone(),
+                model: model.clone(),
+                point,
+                channel: channel.to_string(),
+                unit,
+                role: role.word(),
+                from: event.envelope.rule_ms,
+                at,
+            });
+        }
+    }
+
+    fn alert(&mut self, event: &Event, fact: &Fact, at: WallMs, wall: impl Fn(RuleMs) -> WallMs) {
+        let Some(alert) = event.envelope.subject.alert else { return };
+        let moves = match fact {
+            Fact::AlertRaised { episode, alert_type, severity, since_ms, retro, why, .. } => {
+                AlertMoves::Raised(Box::new(Raised {
+                    alert,
+                    episode: *episode,
+                    alert_type: alert_type.word(),
+                    severity: severity.word(),
+                    at: wall(*since_ms),
+                    is_retro: *retro,
+                    why: why.clone(),
+                }))
+            }
+            Fact::AlertQuieted { until_ms, .. } => AlertMoves::Quieted { until: wall(*until_ms) },
+            Fact::AlertAcknowledged { until_ms, .. } => AlertMoves::Acknowledged {
+                by: event.envelope.actor.and_then(|actor| actor.id),
+                at,
+                until: wall(*until_ms),
+            },
+            Fact::AlertAckExpired { .. } => AlertMoves::AckExpired,
+            Fact::AlertCleared { since_ms, .. } => AlertMoves::Cleared { at: wall(*since_ms) },
+            Fact::AlertRelapsed { .. } => AlertMoves::Relapsed,
+            _ => return,
+        };
+        self.alerts.push((alert, moves));
+    }
+}
+
+/// A wall time that every table can hold: from 1970 to the end of 9999. What a hub with a broken clock says beyond that
+/// stands in the event itself.
+fn shown(at: WallMs) -> WallMs {
+    WallMs(at.0.clamp(0, 253_402_300_799_999))
+}
+
+fn logged(event: &Event, at: WallMs) -> Logged {
+    let envelope = &event.envelope;
+    let person = match envelope.actor {
+        Some(Actor { kind: ActorKind::Person, id }) => id,
+        _ => None,
+    };
+    let (severity, title) = match event.fact() {
+        Some(Fact::AlertRaised { severity, why, .. }) => (severity.word(), Some(why.text.clone())),
+        Some(Fact::AlertCleared { why, .. } | Fact::AlertRelapsed { why, .. }) => {
+            ("info", Some(why.text.clone()))
+        }
+        Some(Fact::UnitTransition { why, .. }) => ("info", Some(why.text.clone())),
+        Some(Fact::StorageDamaged { what, .. }) => ("critical", Some(what.clone())),
+        Some(Fact::AnnunciatorFailed { error, .. }) => ("warning", Some(error.clone())),
+        Some(Fact::Gap { .. } | Fact::DeviceFault { .. } | Fact::ClockUntrusted) => ("warning", None),
+        _ => ("info", None),
+    };
+    Logged {
+        seq: envelope.seq,
+        kind: envelope.kind.clone(),
+        person,
+        actor_type: if person.is_some() { "user" } else { "system" },
+        unit: envelope.subject.unit,
+        at,
+        title,
+        severity,
+    }
+}
+
+/// How canonical JSON writes a zero character.
+const NUL: &[u8] = b"\\u0000";
+
+/// What is wrong with stored bytes that should be an event of this place.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Misfit {
+    /// They are no event in canonical form.
+    Unreadable,
+    /// They name another hub, epoch or number.
+    Misplaced,
+}
+
+/// Reads an event and checks that it says of itself where it stands.
+///
+/// # Errors
+/// What is wrong; the bytes are kept all the same.
+pub fn read(bytes: &[u8], hub: HubId, epoch: EpochId, seq: u64) -> Result<Event, Misfit> {
+    // A zero character is good JSON, but no text of the database can hold it.
+    if bytes.windows(NUL.len()).any(|window| window == NUL) {
+        return Err(Misfit::Unreadable);
+    }
+    let event = Event::from_bytes(bytes).map_err(|_| Misfit::Unreadable)?;
+    let envelope = &event.envelope;
+    if (envelope.hub, envelope.epoch, envelope.seq) == (hub, epoch, seq) {
+        Ok(event)
+    } else {
+        Err(Misfit::Misplaced)
+    }
+}
+
+/// An event that is stored, with its hash.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Chained {
+    /// Its number.
+    pub seq: u64,
+    /// Its hash.
+    pub hash: Hash,
+    /// The hash before it.
+    pub previous: Hash,
+    /// Its bytes, unless a bound at the hub has dropped them.
+    pub bytes: Option<Vec<u8>>,
+}

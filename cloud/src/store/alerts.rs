@@ -1,0 +1,108 @@
+//! Alerts: four facts of each (condition, acknowledgement, escalation, resolution), and the status that follows.
+//!
+//! An alert is done when its condition has ended and somebody has acknowledged it; until then it is shown. What an
+//! event says twice changes nothing the second time.
+
+use super::{StoreError, TenantTx, query, uuid};
+use crate::ingest::project::{AlertMoves, Raised};
+use frostguard_shared::alarm::Condition;
+use frostguard_shared::ids::{AlertId, HubId};
+
+/// Takes what happened to an alert. Gives how many alerts it touched: none, if the alert or its unit is not the
+/// organization's.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn take(
+    tx: &mut TenantTx,
+    hub: HubId,
+    alert: AlertId,
+    moves: &AlertMoves,
+) -> Result<u64, StoreError> {
+    let organization = uuid(tx.organization().as_bytes());
+    let id = uuid(alert.as_bytes());
+    let done = match moves {
+        AlertMoves::Raised(raised) => return raise(tx, hub, raised).await,
+        AlertMoves::Quieted { until } => {
+            query("UPDATE alerts SET quiet_until = to_timestamp($3 / 1000.0), updated_at = now() WHERE organization_id = $1 AND id = $2")
+                .bind(organization)
+                .bind(id)
+                .bind(until.0)
+        }
+        AlertMoves::Acknowledged { by, at, until } => query(
+            "UPDATE alerts SET acknowledged_at = to_timestamp($3 / 1000.0), acknowledged_until = to_timestamp($4 / 1000.0),
+                 acknowledged_by = (SELECT p.id FROM profiles p WHERE p.organization_id = $1 AND p.id = $5),
+                 status = CASE WHEN cleared_at IS NULL THEN 'acknowledged' ELSE 'resolved' END::alert_status,
+                 resolved_at = CASE WHEN cleared_at IS NULL THEN NULL ELSE to_timestamp($3 / 1000.0) END, updated_at = now()
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id)
+        .bind(at.0)
+        .bind(until.0)
+        .bind(by.map(|person| uuid(person.as_bytes()))),
+        AlertMoves::AckExpired => query(
+            "UPDATE alerts SET status = CASE WHEN status = 'acknowledged' THEN 'active' ELSE status END, updated_at = now()
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id),
+        AlertMoves::Cleared { at } => query(
+            "UPDATE alerts SET cleared_at = to_timestamp($3 / 1000.0),
+                 status = CASE WHEN acknowledged_at IS NULL THEN status ELSE 'resolved' END,
+                 resolved_at = CASE WHEN acknowledged_at IS NULL THEN NULL ELSE to_timestamp($3 / 1000.0) END, updated_at = now()
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id)
+        .bind(at.0),
+        AlertMoves::Relapsed => query(
+            "UPDATE alerts SET cleared_at = NULL, resolved_at = NULL, updated_at = now(),
+                 status = CASE WHEN status = 'resolved' THEN 'acknowledged' ELSE status END
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id),
+    };
+    done.execute(tx.connection())
+        .await
+        .map(|done| done.rows_affected())
+        .map_err(StoreError::step("take what happened to an alert"))
+}
+
+async fn raise(tx: &mut TenantTx, hub: HubId, raised: &Raised) -> Result<u64, StoreError> {
+    let figure =
+        |name: &str| raised.why.figures.get(name).copied().and_then(|value| i32::try_from(value).ok());
+    let violated = match raised.episode.condition {
+        Condition::TooWarm => Some("max"),
+        Condition::TooCold => Some("min"),
+        Condition::Silent | Condition::SensorFault => None,
+    };
+    let why = serde_json::json!({ "why": raised.why });
+    query(
+        "INSERT INTO alerts (id, organization_id, unit_id, hub_id, alert_type, severity, message, trigger_temperature,
+             threshold_violated, triggered_at, condition, episode, is_retro, metadata)
+         SELECT $2, $1, u.id, $4, $5::text::alert_type, $6::text::alert_severity, $7, $8, $9, to_timestamp($10 / 1000.0),
+             $11, $12, $13, $14
+         FROM units u WHERE u.organization_id = $1 AND u.id = $3
+         ON CONFLICT (id) DO UPDATE SET updated_at = alerts.updated_at WHERE alerts.organization_id = $1",
+    )
+    .bind(uuid(tx.organization().as_bytes()))
+    .bind(uuid(raised.alert.as_bytes()))
+    .bind(uuid(raised.episode.unit.as_bytes()))
+    .bind(uuid(hub.as_bytes()))
+    .bind(raised.alert_type)
+    .bind(raised.severity)
+    .bind(&raised.why.text)
+    .bind(figure("value_centi_c").or(figure("temperature_centi_c")))
+    .bind(violated)
+    .bind(raised.at.0)
+    .bind(raised.episode.condition.word())
+    .bind(raised.episode.to_string())
+    .bind(raised.is_retro)
+    .bind(why)
+    .execute(tx.connection())
+    .await
+    .map(|done| done.rows_affected())
+    .map_err(StoreError::step("raise an alert"))
+}

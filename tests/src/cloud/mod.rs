@@ -1,0 +1,14 @@
+//! Owns the world around the cloud: Postgres, PgBouncer, the link between hub and cloud, and the cloud's process.
+//! Takes free ports and folders; gives servers that end with the process that made them.
+//! Must never touch a server that was there before, nor listen beyond the loopback.
+
+pub mod access_world;
+pub mod account;
+pub mod database;
+pub mod ingest_world;
+pub mod pgbouncer;
+pub mod postgres;
+pub mod proxy;
+pub mod recorder;
+pub mod service;
+pub mod shared;
