@@ -20,6 +20,7 @@ use crate::config::CloudConfig;
 use crate::enrolment::Enrolment;
 use crate::entropy::backoff;
 use crate::store::journal::{Anew, Heads, Held};
+use crate::store::outbox::Wanted;
 use crate::store::{Outbox, StoreError};
 use crate::watch::View;
 use batch::{BatchError, Prepared, Sender};
@@ -37,6 +38,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 /// The longest wait before the next try, when nothing says otherwise.
@@ -228,15 +230,11 @@ impl Shared {
         }
     }
 
-    /// Reads and packs the next round on a thread that may wait for the disk.
-    async fn prepare(
-        &self,
-        outbox: Option<Outbox>,
-        wanted: crate::store::outbox::Wanted,
-    ) -> (Option<Outbox>, Result<Prepared, BatchError>) {
+    /// Begins to read and pack a round, on a thread that may wait for the disk.
+    fn prepare(&self, outbox: Option<Outbox>, wanted: Wanted) -> JoinHandle<Read> {
         let (path, sender) = (self.state_dir.join(crate::store::FILE), self.sender.clone());
         let epoch = self.heads.borrow().epoch;
-        let read = move || {
+        tokio::task::spawn_blocking(move || {
             let outbox = outbox.filter(|outbox| outbox.epoch() == epoch);
             let mut outbox = match outbox.map_or_else(|| Outbox::open(&path, sender.hub), Ok) {
                 Ok(outbox) => outbox,
@@ -244,13 +242,12 @@ impl Shared {
             };
             let prepared = sender.prepare(&mut outbox, &wanted);
             (Some(outbox), prepared)
-        };
-        match tokio::task::spawn_blocking(read).await {
-            Ok(done) => done,
-            Err(_) => (None, Err(BatchError::Interrupted)),
-        }
+        })
     }
 }
+
+/// What reading a round gives: the outbox back, and the round.
+type Read = (Option<Outbox>, Result<Prepared, BatchError>);
 
 /// A pause that chance asks for after so many failures.
 fn pause(failures: u32) -> Duration {

@@ -8,19 +8,29 @@ use super::http::{Failure, Link};
 use super::plan::{Answered, Held, Plan, Sent, Setback, Step};
 use super::session::{LoggedIn, Session, Who, log_in};
 use super::shown::{CloudState, Drain};
-use super::{Order, Shared, pause};
+use super::{Order, Read, Shared, pause};
 use crate::store::Outbox;
-use crate::store::journal::{self, Anew, Stream};
+use crate::store::journal::{self, Anew, Heads, Stream};
 use crate::store::outbox::Wanted;
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::signature::PublicKey;
 use frostguard_shared::time::BoottimeMs;
 use frostguard_shared::wire::record::Acknowledged;
-use frostguard_shared::wire::{from_bytes, path};
+use frostguard_shared::wire::{Problem, RECORDS_MAX, Reason, from_bytes, path};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{oneshot, watch};
+use tokio::task::JoinHandle;
 use tokio::time::sleep;
+
+/// A round that is read while the one before it is on its way. What is committed does not change, so it is as good then
+/// as it is now, if the cloud has taken what was thought.
+struct Ahead {
+    wanted: Wanted,
+    /// What the watch had told of then. If it has told of more since, there may be an event that has to go first.
+    heads: Heads,
+    read: JoinHandle<Read>,
+}
 
 /// The rounds of one enrolment.
 pub(super) struct Rounds<'a> {
@@ -30,6 +40,9 @@ pub(super) struct Rounds<'a> {
     sessions: &'a watch::Sender<Option<Arc<Session>>>,
     plan: Plan,
     outbox: Option<Outbox>,
+    ahead: Option<Ahead>,
+    /// What is wrong with the record that is stuck.
+    trouble: Option<String>,
     drain: Option<Drain>,
 }
 
@@ -41,7 +54,7 @@ impl<'a> Rounds<'a> {
         sessions: &'a watch::Sender<Option<Arc<Session>>>,
         plan: Plan,
     ) -> Self {
-        Self { shared, link, cloud, sessions, plan, outbox: None, drain: None }
+        Self { shared, link, cloud, sessions, plan, outbox: None, ahead: None, trouble: None, drain: None }
     }
 
     /// One step after another, until the hub or the enrolment ends.
@@ -87,7 +100,7 @@ impl<'a> Rounds<'a> {
                 tracing::info!(events = held.events, readings = held.readings, "logged in to the cloud");
                 self.sessions
                     .send_replace(Some(Arc::new(Session { token: super::http::Token(reply.token) })));
-                self.shared.shown.send_modify(|view| view.error = None);
+                self.went_well();
                 self.drain = None;
                 self.note(None);
             }
@@ -109,8 +122,7 @@ impl<'a> Rounds<'a> {
     }
 
     async fn send_records(&mut self, wanted: Wanted) {
-        let (outbox, prepared) = self.shared.prepare(self.outbox.take(), wanted).await;
-        self.outbox = outbox;
+        let prepared = self.read(wanted).await;
         let Prepared { heads, batches } = match prepared {
             Ok(prepared) => prepared,
             Err(fault) => return self.cannot_read(&fault),
@@ -122,10 +134,42 @@ impl<'a> Rounds<'a> {
             // The file is of another epoch than the watch has told of yet: it will.
             return self.plan.put_off(self.shared.now(), pause(0));
         }
+        self.read_ahead(wanted, heads, &batches);
         for batch in batches {
             if !self.send(batch).await {
                 return;
             }
+        }
+    }
+
+    /// Reads a round, unless it was read ahead already.
+    async fn read(&mut self, wanted: Wanted) -> Result<Prepared, BatchError> {
+        let (outbox, ahead) = match self.ahead.take() {
+            Some(ahead) if (ahead.wanted, ahead.heads) == (wanted, self.plan.heads()) => {
+                (None, Some(ahead.read))
+            }
+            Some(other) => (other.read.await.ok().and_then(|(outbox, _)| outbox), None),
+            None => (self.outbox.take(), None),
+        };
+        let read = ahead.unwrap_or_else(|| self.shared.prepare(outbox, wanted));
+        let (outbox, prepared) = read.await.unwrap_or((None, Err(BatchError::Interrupted)));
+        self.outbox = outbox;
+        prepared
+    }
+
+    /// Begins to read what follows these batches, if anything does.
+    fn read_ahead(&mut self, wanted: Wanted, heads: Heads, batches: &[Batch]) {
+        let mut next = wanted;
+        for batch in batches {
+            let (after, most) = match batch.stream {
+                Stream::Events => (&mut next.events_after, &mut next.events_most),
+                Stream::Readings => (&mut next.readings_after, &mut next.readings_most),
+            };
+            (*after, *most) = (batch.last, (*most * 2).min(RECORDS_MAX));
+        }
+        if next.events_after < heads.events || next.readings_after < heads.readings {
+            let read = self.shared.prepare(self.outbox.take(), next);
+            self.ahead = Some(Ahead { wanted: next, heads: self.plan.heads(), read });
         }
     }
 
@@ -148,7 +192,7 @@ impl<'a> Rounds<'a> {
                 let failures = self.plan.failures();
                 self.plan.taken(batch.stream, held, self.shared.now(), pause(failures));
                 self.note(batch.checkpoint.filter(|(size, _)| *size == held));
-                self.shared.shown.send_modify(|view| view.error = None);
+                self.went_well();
                 held == batch.last
             }
             Err(failure) => {
@@ -156,6 +200,15 @@ impl<'a> Rounds<'a> {
                 false
             }
         }
+    }
+
+    /// Nothing is wrong any more, but for a record that is stuck.
+    fn went_well(&mut self) {
+        if self.plan.stuck().is_none() {
+            self.trouble = None;
+        }
+        let error = self.trouble.clone();
+        self.shared.shown.send_modify(|view| view.error = error);
     }
 
     fn session(&mut self) -> Option<Arc<Session>> {
@@ -188,6 +241,9 @@ impl<'a> Rounds<'a> {
 
     async fn begin_anew(&mut self, why: Anew) {
         // The file is about to be renamed: nothing of ours may hold it.
+        if let Some(ahead) = self.ahead.take() {
+            drop(ahead.read.await);
+        }
         self.outbox = None;
         let (answer, answered) = oneshot::channel();
         (self.shared.give)(Order::BeginAnew(why, answer));
@@ -215,13 +271,16 @@ impl<'a> Rounds<'a> {
         };
         let is_first = self.plan.failures() == 0;
         self.plan.set_back(sent, &setback, now, wait);
-        let error = match self.plan.stuck() {
-            Some((stream, seq)) => {
-                let what = if stream == Stream::Events { "event" } else { "reading" };
-                format!("the cloud does not take {what} {seq}: {}", with_causes(failure))
-            }
-            None => with_causes(failure),
-        };
+        let mut error = with_causes(failure);
+        let is_pause =
+            |problem: &Problem| matches!(problem.reason, Reason::Busy | Reason::Unavailable | Reason::Token);
+        if let (Some((stream, seq)), Setback::Refused(problem)) = (self.plan.stuck(), &setback)
+            && !is_pause(problem)
+        {
+            let what = if stream == Stream::Events { "event" } else { "reading" };
+            error = format!("the cloud does not take {what} {seq}: {error}");
+            self.trouble = Some(error.clone());
+        }
         if is_first {
             tracing::warn!(error, ?sent, "sync is set back; later ones in a row are only shown");
         } else {

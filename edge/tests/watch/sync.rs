@@ -69,6 +69,25 @@ fn answers_that_are_lost_lose_and_double_nothing() {
 }
 
 #[test]
+fn a_backlog_of_several_batches_arrives_whole_though_answers_are_lost_between_them() {
+    let cloud = Cloud::new();
+    let mut world = World::new();
+    for n in 0..9_000 {
+        world.pass(10 * SECOND);
+        world.freezer(if n % 2 == 0 { -1800 } else { -1700 });
+    }
+    world.run(6 * SECOND);
+    assert!(world.watch().heads().readings > 8_192, "{:?}", world.watch().heads());
+    cloud.look(|memory| memory.mischief.push_back((path::READINGS, Mischief::LoseAnswer)));
+    let mut synced = Synced::with(world, &cloud);
+    synced.until("the first batch", |_| cloud.times(path::READINGS) > 1);
+    cloud.look(|memory| memory.mischief.push_back((path::READINGS, Mischief::ForgetToken)));
+    synced.until_live();
+    agree(&synced.world, &cloud);
+    assert!(cloud.look(|memory| memory.mischief.is_empty()));
+}
+
+#[test]
 fn a_cloud_that_was_restored_to_less_is_sent_the_rest_again() {
     let cloud = Cloud::new();
     let mut synced = Synced::with(some_hours(), &cloud);
@@ -135,6 +154,7 @@ fn one_record_that_is_not_taken_is_shown_and_holds_up_nothing_but_what_is_behind
         let heads = synced.world.watch().heads();
         synced.shown.borrow().events.acknowledged == heads.events
     });
+    assert!(synced.shown.borrow().error.as_ref().is_some_and(|error| error.contains("reading 40")));
 }
 
 #[test]
