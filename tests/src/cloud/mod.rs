@@ -4,6 +4,7 @@
 
 pub mod account;
 pub mod database;
+pub mod fixture;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
