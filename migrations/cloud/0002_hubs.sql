@@ -16,6 +16,8 @@ CREATE TABLE hubs (
     is_online        boolean NOT NULL DEFAULT false,
     is_active        boolean NOT NULL DEFAULT true,
     public_key       bytea NOT NULL CHECK (length(public_key) = 32),
+    -- False if its operator has said at its enrolment that its own units are not to join the site's.
+    takes_units      boolean NOT NULL DEFAULT true,
     -- SHA-256 of the last site message taken from it.
     site_hash        bytea CHECK (length(site_hash) = 32),
     enrolled_at      timestamptz(3) NOT NULL DEFAULT now(),

@@ -18,7 +18,7 @@ use thiserror::Error;
 pub const NOTE_MAX: usize = 1_024;
 
 /// A note that is no checkpoint of that hub. Refuse it, and alarm: it may be a forgery.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Clone, Debug, Error, PartialEq, Eq)]
 pub enum CheckpointError {
     /// The text has another form.
     #[error("not a checkpoint in a signed note: {0}")]

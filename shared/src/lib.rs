@@ -9,7 +9,7 @@
 //! [`quantity`] and [`ids`] name things, [`point`] says what a sensor channel measures, [`time`] and [`axis`] say when,
 //! [`reading`] and [`event`] fix the bytes, [`chain`] and [`tree`] make them tamper-evident, [`signature`] and
 //! [`checkpoint`] vouch for them, [`rules`] decides, [`claim`] makes a hub known to a cloud, [`wire`] carries the record
-//! away, [`timeline`] dates it for people, [`bundle`] hands it to whoever wants to check it.
+//! away, [`timeline`] dates it for people, [`bundle`] hands it to whoever wants to check it, [`verify`] checks it.
 //!
 //! Invariants that hold throughout:
 //! - Temperatures are integers of 0.01 °C. There is no float in a reading, rule or hash.
@@ -33,4 +33,5 @@ pub mod signature;
 pub mod time;
 pub mod timeline;
 pub mod tree;
+pub mod verify;
 pub mod wire;

@@ -8,6 +8,7 @@ pub mod clock;
 pub mod cloud;
 pub mod error;
 pub mod hub;
+pub mod oracle;
 pub mod outcome;
 pub mod process;
 pub mod programs;

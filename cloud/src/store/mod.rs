@@ -4,17 +4,21 @@
 //! unnamed statements. Behind a pooler in transaction mode any other form can be answered with another client's
 //! statement. A transaction is made for one duty and takes only that duty's role, for its own time.
 
+pub mod adoption;
 pub mod alerts;
 pub mod assignments;
 pub mod door_events;
 pub mod doors;
 pub mod event_log;
 pub mod events;
+pub mod fleet;
 pub mod live;
 pub mod migrate;
+pub mod operators;
 pub mod partitions;
 pub mod readings;
 pub mod rollups;
+pub mod safety;
 pub mod seals;
 pub mod streams;
 pub mod tenant;
@@ -116,6 +120,15 @@ impl Duty {
     }
 }
 
+/// What opens a transaction. The id is rendered by its own type; nothing of it comes from outside.
+fn begin(duty: Duty, organization: Option<OrganizationId>) -> String {
+    let role = format!("BEGIN; SET LOCAL ROLE {}", duty.role());
+    match organization {
+        Some(organization) => format!("{role}; SELECT set_config('app.org_id', '{organization}', true)"),
+        None => role,
+    }
+}
+
 /// The database, or the pooler before it.
 #[derive(Clone, Debug)]
 pub struct Database {
@@ -144,11 +157,7 @@ impl Database {
     /// # Errors
     /// The database cannot be reached.
     pub async fn tenant(&self, organization: OrganizationId, duty: Duty) -> Result<TenantTx, StoreError> {
-        // The id is rendered by its own type; nothing of it comes from outside.
-        let begin = format!(
-            "BEGIN; SET LOCAL ROLE {}; SELECT set_config('app.org_id', '{organization}', true)",
-            duty.role()
-        );
+        let begin = begin(duty, Some(organization));
         let transaction =
             self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
         Ok(TenantTx::of(transaction, organization))
@@ -159,7 +168,7 @@ impl Database {
     /// # Errors
     /// The database cannot be reached.
     pub async fn door(&self, duty: Duty) -> Result<DoorTx, StoreError> {
-        let begin = format!("BEGIN; SET LOCAL ROLE {}", duty.role());
+        let begin = begin(duty, None);
         let transaction =
             self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
         Ok(DoorTx::of(transaction))

@@ -4,7 +4,7 @@ use super::Failure;
 use crate::config::Config;
 use crate::pin;
 use crate::site::document::Document;
-use crate::store::{self, inspect};
+use crate::store::{self, inspect, inspect::VerifyError};
 use std::io::{BufRead, Write};
 
 /// Checks configuration and site document.
@@ -21,10 +21,15 @@ pub(super) fn check(config: &Config) -> Result<(), Failure> {
 /// Verifies the record.
 pub(super) fn verify(config: &Config, json: bool) -> Result<(), Failure> {
     let path = config.state_dir.join(store::FILE);
-    let verified = inspect::verify(&path)?;
+    let verified = inspect::verify(&path);
     let mut out = std::io::stdout().lock();
+    match &verified {
+        Ok(verdict) if json => writeln!(out, "{}", serde_json::to_string(verdict)?)?,
+        Err(VerifyError::Bad(verdict)) if json => writeln!(out, "{}", serde_json::to_string(verdict)?)?,
+        _ => {}
+    }
+    let verified = verified?;
     if json {
-        writeln!(out, "{}", serde_json::to_string(&verified)?)?;
         return Ok(());
     }
     writeln!(out, "the record of hub {} verifies", verified.hub)?;
@@ -35,6 +40,8 @@ pub(super) fn verify(config: &Config, json: bool) -> Result<(), Failure> {
         "  readings {} sealed, {} not sealed yet",
         verified.readings_sealed, verified.readings_unsealed
     )?;
+    let signed = verified.checkpoint.map_or("by none yet".into(), |it| format!("up to event {}", it.size));
+    writeln!(out, "  signed   {signed}")?;
     writeln!(out, "  alerts   {} raised", verified.alerts_raised)?;
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! written here and in `main` only.
 
 mod ask;
+mod export;
 
 use crate::config::{self, Config};
 use crate::hub::Hub;
@@ -34,6 +35,8 @@ enum Command {
     /// Look at the record
     #[command(subcommand)]
     Chain(ChainCommand),
+    /// Write the record as a bundle for `frostguard-verify`; the hub may be running
+    Export(export::Export),
     /// Make the hash of a PIN for the site document; reads the PIN from standard input
     Pin,
 }
@@ -81,6 +84,7 @@ impl Arguments {
             Command::Chain(ChainCommand::Verify { at, json }) => {
                 at.load().and_then(|config| ask::verify(&config, json))
             }
+            Command::Export(export) => export.run(),
             Command::Pin => ask::pin(),
         };
         match done {

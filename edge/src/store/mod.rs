@@ -1,9 +1,10 @@
 //! The store: the only place of the hub where SQL stands.
 //!
-//! [`journal`] appends the record, `read` reads it back, [`inspect`] looks at it from outside; here the file is opened, brought to its schema, and checked to be safe
+//! [`journal`] appends the record, `read` reads it back, [`export`] hands it out and [`inspect`] checks it from outside; here the file is opened, brought to its schema, and checked to be safe
 //! to write: the SQLite that is linked must be free of the WAL-reset bug, and the settings must be those that
 //! survive a power cut.
 
+pub mod export;
 pub mod inspect;
 pub mod journal;
 mod read;

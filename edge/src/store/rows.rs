@@ -30,9 +30,21 @@ impl From<RowError> for StoreError {
 pub(super) const INSERT: &str = "INSERT INTO readings (seq, point, boot, at_ms, boottime_ms, rule_ms, age_ms, trust, temperature, quality,
      humidity, battery_percent, battery_mv, rssi_dbm, door) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
 
+macro_rules! columns {
+    ($join:literal) => {
+        concat!(
+            "r.seq, p.point, r.boot, r.at_ms, r.boottime_ms, r.rule_ms, r.age_ms, r.trust, r.temperature, r.quality,
+             r.humidity, r.battery_percent, r.battery_mv, r.rssi_dbm, r.door FROM readings r ",
+            $join,
+            " points p ON p.n = r.point"
+        )
+    };
+}
+
 /// All columns in the order that [`reading`] takes, with the point's id in place of its number.
-pub(super) const COLUMNS: &str = "r.seq, p.point, r.boot, r.at_ms, r.boottime_ms, r.rule_ms, r.age_ms, r.trust, r.temperature, r.quality,
-     r.humidity, r.battery_percent, r.battery_mv, r.rssi_dbm, r.door FROM readings r JOIN points p ON p.n = r.point";
+pub(super) const COLUMNS: &str = columns!("JOIN");
+/// The same of every row, even of one whose point's number was changed to none that is known.
+pub(super) const EVERY: &str = columns!("LEFT JOIN");
 
 pub(super) fn insert(
     statement: &mut CachedStatement<'_>,
@@ -78,7 +90,12 @@ pub(super) fn reading(row: &Row<'_>) -> Result<Reading, RowError> {
         battery_percent: quantity(row, 11, BatteryPercent::new)?,
         battery: quantity(row, 12, Millivolts::new)?,
         signal: quantity(row, 13, Dbm::new)?,
-        door: door.map(|open| if open == 0 { Door::Closed } else { Door::Open }),
+        door: match door {
+            None => None,
+            Some(0) => Some(Door::Closed),
+            Some(1) => Some(Door::Open),
+            Some(_) => return Err(RowError::Code("door")),
+        },
     })
 }
 

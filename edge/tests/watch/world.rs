@@ -239,7 +239,7 @@ impl World {
         rows.map(Result::unwrap).collect()
     }
 
-    pub fn verifies(&self) -> Result<store::inspect::Verified, store::inspect::VerifyError> {
+    pub fn verifies(&self) -> Result<frostguard_shared::verify::Verdict, store::inspect::VerifyError> {
         store::inspect::verify(&self.journal())
     }
 }

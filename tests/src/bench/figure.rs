@@ -21,9 +21,11 @@ pub struct Figure {
     /// How many times as much it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ratio: Option<f64>,
-    /// What it should be at most.
+    /// What it should be at most, or at least.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub target: Option<f64>,
+    #[serde(skip)]
+    sign: &'static str,
     /// Whether it is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub met: Option<bool>,
@@ -40,6 +42,7 @@ impl Figure {
             against: None,
             ratio: None,
             target: None,
+            sign: "",
             met: None,
         }
     }
@@ -47,7 +50,13 @@ impl Figure {
     /// The same with what it should be at most.
     #[must_use]
     pub fn at_most(self, target: f64) -> Figure {
-        Figure { target: Some(target), met: Some(self.value <= target), ..self }
+        Figure { target: Some(target), sign: "≤", met: Some(self.value <= target), ..self }
+    }
+
+    /// The same with what it should be at least.
+    #[must_use]
+    pub fn at_least(self, target: f64) -> Figure {
+        Figure { target: Some(target), sign: "≥", met: Some(self.value >= target), ..self }
     }
 
     /// The same compared with something, in the same unit.
@@ -87,8 +96,8 @@ pub fn table(figures: &[Figure]) -> String {
     for figure in figures {
         let ratio = figure.ratio.map_or(String::new(), |ratio| format!("{ratio}×"));
         let target = match (figure.target, figure.met) {
-            (Some(target), Some(true)) => format!("≤ {target}: met"),
-            (Some(target), _) => format!("≤ {target}: NOT MET"),
+            (Some(target), Some(true)) => format!("{} {target}: met", figure.sign),
+            (Some(target), _) => format!("{} {target}: NOT MET", figure.sign),
             (None, _) => String::new(),
         };
         let line = format!(
@@ -122,6 +131,8 @@ mod tests {
     fn a_figure_that_misses_its_target_or_cannot_be_told_is_never_met() {
         let met = |value| Figure::new("hub", "x", value, "s").at_most(1.0).met;
         assert_eq!((met(1.0), met(1.01), met(f64::NAN)), (Some(true), Some(false), Some(false)));
+        let met = |value| Figure::new("cloud", "x", value, "/s").at_least(1.0).met;
+        assert_eq!((met(1.0), met(0.99), met(f64::NAN)), (Some(true), Some(false), Some(false)));
         assert!(table(&[Figure::new("hub", "x", 2.0, "s").at_most(1.0)]).contains("NOT MET"));
     }
 

@@ -4,6 +4,10 @@
 
 #[path = "../bench/account.rs"]
 mod account;
+#[path = "../bench/backlog.rs"]
+mod backlog;
+#[path = "../bench/cloud_group.rs"]
+mod cloud_group;
 #[path = "../bench/figure.rs"]
 mod figure;
 #[path = "../bench/hub_group.rs"]
@@ -22,8 +26,8 @@ use figure::Figure;
 use frostguard_tests::error::SiteError;
 use frostguard_tests::programs::workspace;
 
-const GROUPS: [&str; 1] = ["hub"];
-/// Stands in a hub that has fault points, and in no other.
+const GROUPS: [&str; 2] = ["hub", "cloud"];
+/// Stands in a program that has fault points, and in no other.
 const MARK_OF_FAULTS: &[u8] = b"FROSTGUARD_FAULT";
 
 fn main() -> ExitCode {
@@ -34,7 +38,8 @@ fn main() -> ExitCode {
         complain(&format!("usage: bench [GROUP…] [--json]; groups: {}", GROUPS.join(", ")));
         return ExitCode::from(2);
     }
-    match measured() {
+    let wanted = |group: &str| groups.is_empty() || groups.iter().any(|word| *word == group);
+    match measured(&wanted) {
         Ok(figures) => {
             // A reader that has gone away does not make what was measured wrong.
             let _ = io::stdout().write_all(shown(&figures, !options.is_empty()).as_bytes());
@@ -51,29 +56,37 @@ fn complain(text: &str) {
     let _ = writeln!(io::stderr(), "{text}");
 }
 
-fn measured() -> Result<Vec<Figure>, SiteError> {
-    let hub = hub()?;
+fn measured(wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Figure>, SiteError> {
     // A temporary folder may be in memory, where nothing costs what it costs on a disk.
     let on_disk = workspace().join("target/bench");
     fs::create_dir_all(&on_disk).map_err(SiteError::io("make a folder for the bench"))?;
     let folder = tempfile::tempdir_in(&on_disk).map_err(SiteError::io("make a folder for the bench"))?;
-    hub_group::measure(&hub, folder.path(), &mut |what| complain(&format!("    measuring: {what}")))
+    let mut say = |what: &str| complain(&format!("    measuring: {what}"));
+    let mut figures = Vec::new();
+    if wanted("hub") {
+        figures.extend(hub_group::measure(&release("FROSTGUARD_EDGE_BIN")?, folder.path(), &mut say)?);
+    }
+    if wanted("cloud") {
+        release("FROSTGUARD_CLOUD_BIN")?;
+        figures.extend(cloud_group::measure(folder.path(), &mut say)?);
+    }
+    Ok(figures)
 }
 
-/// The hub to measure.
-fn hub() -> Result<PathBuf, SiteError> {
+/// A program to measure: the one that the variable names.
+fn release(variable: &str) -> Result<PathBuf, SiteError> {
     let wrong =
         |what: String| SiteError::Unexpected(format!("{what}; ./dev bench builds and names the right one"));
-    let Some(named) = std::env::var_os("FROSTGUARD_EDGE_BIN") else {
-        return Err(wrong("FROSTGUARD_EDGE_BIN must name a release build of the hub".to_owned()));
+    let Some(named) = std::env::var_os(variable) else {
+        return Err(wrong(format!("{variable} must name a release build")));
     };
-    let hub = Path::new(&named);
-    let program =
-        fs::read(hub).map_err(|error| wrong(format!("FROSTGUARD_EDGE_BIN is {}: {error}", hub.display())))?;
-    if program.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS) {
-        return Err(wrong(format!("{} has fault points", hub.display())));
+    let program = Path::new(&named);
+    let bytes =
+        fs::read(program).map_err(|error| wrong(format!("{variable} is {}: {error}", program.display())))?;
+    if bytes.windows(MARK_OF_FAULTS.len()).any(|window| window == MARK_OF_FAULTS) {
+        return Err(wrong(format!("{} has fault points", program.display())));
     }
-    Ok(hub.to_owned())
+    Ok(program.to_owned())
 }
 
 fn shown(figures: &[Figure], json: bool) -> String {

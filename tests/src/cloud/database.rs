@@ -2,15 +2,16 @@
 //! Takes SQL; gives what psql prints, and addresses for the service and for whoever migrates.
 //! Must never be used by the product: this is how tests see and spoil what it has stored.
 
-use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use frostguard_cloud::config::DatabaseUrl;
+use frostguard_cloud::store::migrate::{Migration, MigrationError};
+
 use super::postgres::{ADMIN, SERVICE};
 use crate::error::SiteError;
-use crate::programs::workspace;
 
 /// Where a cluster answers, and the programs that belong to it.
 #[derive(Debug)]
@@ -43,31 +44,23 @@ impl Server {
         printed(command.args(["-c", sql]))
     }
 
-    fn run_file(&self, database: &str, file: &Path) -> Result<String, SiteError> {
-        let mut command = self.command(ADMIN, database, self.port);
-        printed(command.arg("--single-transaction").arg("-f").arg(file))
-    }
-
-    /// A database as the migrations leave it, which nobody may enter: only then can it be copied at any time.
+    /// A database as the cloud's own migration leaves it, which nobody may enter: only then can it be copied at any
+    /// time.
     pub(super) fn make_template(&self, name: &str) -> Result<(), SiteError> {
         self.psql(ADMIN, "postgres", &format!("CREATE DATABASE {name}"))?;
-        let folder = workspace().join("migrations/cloud");
-        let listed = fs::read_dir(&folder).map_err(SiteError::io(format!("list {}", folder.display())))?;
-        let mut files: Vec<PathBuf> = listed.flatten().map(|entry| entry.path()).collect();
-        files.retain(|file| file.extension().is_some_and(|extension| extension == "sql"));
-        files.sort();
-        for file in files {
-            self.run_file(name, &file)?;
-        }
-        self.psql(
-            ADMIN,
-            "postgres",
-            &format!(
-                "CREATE ROLE {SERVICE} LOGIN NOINHERIT; GRANT fg_app, fg_ingest TO {SERVICE};
-                 ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true"
-            ),
-        )?;
-        Ok(())
+        let url = DatabaseUrl::new(format!("postgres://{ADMIN}@127.0.0.1:{}/{name}", self.port));
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(SiteError::io("make a runtime"))?;
+        let migrated: Result<(), MigrationError> = runtime.block_on(async {
+            let mut migration = Migration::connect(&url).await?;
+            migration.run().await?;
+            migration.partitions().await?;
+            migration.login(SERVICE, None).await?;
+            migration.close().await
+        });
+        migrated.map_err(|error| SiteError::Unexpected(format!("the migration: {error}: {error:?}")))?;
+        let closed = format!("ALTER DATABASE {name} WITH ALLOW_CONNECTIONS false IS_TEMPLATE true");
+        self.psql(ADMIN, "postgres", &closed).map(|_| ())
     }
 }
 
@@ -87,6 +80,13 @@ impl Database {
         let template = template.unwrap_or("template0");
         server.psql(ADMIN, "postgres", &format!("CREATE DATABASE {name} TEMPLATE {template}"))?;
         Ok(Database { server: Arc::clone(server), name })
+    }
+
+    /// A psql of the owner's that will run one statement or command when it is spawned, for measuring it.
+    pub fn admin_psql(&self, what: &str) -> Command {
+        let mut command = self.server.command(ADMIN, &self.name, self.server.port);
+        command.args(["-c", what]);
+        command
     }
 
     /// Its name in the cluster.

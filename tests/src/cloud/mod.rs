@@ -5,8 +5,10 @@
 pub mod account;
 pub mod database;
 pub mod fixture;
+pub mod ingest_world;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
+pub mod recorder;
 pub mod service;
 pub mod shared;

@@ -2,6 +2,7 @@
 //! Takes a database's address and a folder; gives a service to start, kill and ask.
 //! Must never link any of the cloud's code, nor give the service a right that it would not have in earnest.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
@@ -9,6 +10,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::database::Database;
+use super::postgres::SERVICE;
 use crate::browser::Browser;
 use crate::clock::{now, wait_for};
 use crate::error::SiteError;
@@ -31,13 +33,15 @@ pub struct Cloud {
 }
 
 impl Cloud {
-    /// A service for this database, with its key and output in `state`, without starting it.
+    /// A service for this database, with its key and output in `state`, without starting it. The database is migrated
+    /// if it is not.
     ///
     /// # Errors
-    /// When the program cannot be had.
+    /// When the program cannot be had, or does not migrate.
     pub fn prepare(state: &Path, database: &Database) -> Result<Cloud, SiteError> {
         let port = free_port()?;
-        Ok(Cloud {
+        fs::create_dir_all(state).map_err(SiteError::io(format!("create {}", state.display())))?;
+        let cloud = Cloud {
             binary: Program::Cloud.path()?,
             state: state.to_owned(),
             database: database.url(),
@@ -46,7 +50,9 @@ impl Cloud {
             port,
             operator_port: free_port()?,
             running: None,
-        })
+        };
+        cloud.operate(&["migrate", "--login", SERVICE])?;
+        Ok(cloud)
     }
 
     /// Has later starts reach the database at another address: a pooler's.
@@ -168,19 +174,19 @@ impl Cloud {
         self.running.as_ref().map(Daemon::stderr).unwrap_or_default()
     }
 
-    /// Runs a command of the operator's, as whoever serves.
+    /// Runs a command with the service's own login.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn command_as_service(&self, arguments: &[&str]) -> Result<Answer, SiteError> {
+        self.command_at(&self.database, arguments)
+    }
+
+    /// Runs a command of the operator's, with the login of whoever migrates.
     ///
     /// # Errors
     /// When it cannot be run.
     pub fn command(&self, arguments: &[&str]) -> Result<Answer, SiteError> {
-        self.command_at(&self.database, arguments)
-    }
-
-    /// Runs a command of the operator's, as whoever migrates.
-    ///
-    /// # Errors
-    /// When it cannot be run.
-    pub fn command_as_admin(&self, arguments: &[&str]) -> Result<Answer, SiteError> {
         self.command_at(&self.admin, arguments)
     }
 
@@ -197,14 +203,43 @@ impl Cloud {
     pub fn operate(&self, arguments: &[&str]) -> Result<Value, SiteError> {
         let mut words = arguments.to_vec();
         words.push("--json");
+        let what = format!("frostguard-cloud {}", words.join(" "));
         let answer = self.command(&words)?;
         if !answer.status.success() {
-            let said = answer.stderr;
-            return Err(SiteError::Unexpected(format!("frostguard-cloud {}: {said}", words.join(" "))));
+            return Err(SiteError::Unexpected(format!("{what}: {}", answer.stderr)));
         }
-        serde_json::from_str(&answer.stdout).map_err(|source| SiteError::Json {
-            what: format!("frostguard-cloud {}", words.join(" ")),
-            source,
-        })
+        serde_json::from_str(&answer.stdout).map_err(|source| SiteError::Json { what, source })
     }
+
+    /// Makes an organization with one site, and gives a key for its API and a code for one hub of the site.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn let_in(&self, organization: &str, site: &str) -> Result<LetIn, SiteError> {
+        let made = self.operate(&["organization", "add", organization])?;
+        let slug = word(&made, "slug")?;
+        let made = self.operate(&["site", "add", site, "--organization", &slug])?;
+        let site = word(&made, "id")?;
+        let code = word(&self.operate(&["claim-code", "--site", &site])?, "code")?;
+        let made = self.operate(&["api-key", "add", "tests", "--organization", &slug])?;
+        Ok(LetIn { organization: slug, site, code, api_key: word(&made, "key")? })
+    }
+}
+
+/// What lets a hub and a program into an organization.
+#[derive(Clone, Debug)]
+pub struct LetIn {
+    /// The organization's short name.
+    pub organization: String,
+    /// The site's id.
+    pub site: String,
+    /// A claim code for one hub.
+    pub code: String,
+    /// A key for the API.
+    pub api_key: String,
+}
+
+fn word(value: &Value, key: &str) -> Result<String, SiteError> {
+    let found = value[key].as_str().map(str::to_owned);
+    found.ok_or_else(|| SiteError::Unexpected(format!("there is no {key} in {value}")))
 }

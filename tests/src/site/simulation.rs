@@ -50,11 +50,23 @@ pub enum Sensor {
     },
 }
 
+impl Sensor {
+    /// Its radio address.
+    pub fn address(&self) -> &str {
+        match self {
+            Sensor::Bthome { mac } => mac,
+            Sensor::Lht65 { dev_eui } => dev_eui,
+        }
+    }
+}
+
 /// One temperature that left a sensor.
 #[derive(Clone, Debug)]
 pub struct SentValue {
     /// The unit's key.
     pub unit: String,
+    /// The radio address of its sensor.
+    pub address: String,
     /// The channel as the hub names it: `air` or `probe1`.
     pub channel: &'static str,
     /// In 0.01 °C, exactly as encoded.
@@ -261,6 +273,7 @@ impl Shared {
         let air = centi(unit.air.reads_c);
         let value = |channel, centi_c, delivered| SentValue {
             unit: unit.key.clone(),
+            address: unit.sensor.address().to_owned(),
             channel,
             centi_c,
             at,

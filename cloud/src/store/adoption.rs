@@ -1,0 +1,363 @@
+//! Adoption: a site takes over what a hub tells of it, with the hub's own ids.
+//!
+//! Owns the rows of people, units, devices, points and rules as far as they come from a hub. Everything is put in where
+//! it is missing and brought up to date where it is there; what belongs to something else is invisible here or does not
+//! match, so that fewer rows are brought up to date than were told of, and that is how it is noticed. The caller rolls
+//! back then. Which point measures which unit is not decided here: that follows from the hub's events.
+
+use super::{StoreError, TenantTx, query, uuid};
+use crate::clock;
+use crate::entropy::{self, EntropyError};
+use frostguard_shared::alarm::{AlertType, Severity};
+use frostguard_shared::ids::{HubId, SiteId, UnitId};
+use frostguard_shared::wire::site::{Device, Person, Point, Site, Unit};
+use sqlx::Row;
+use thiserror::Error;
+use uuid::Uuid;
+
+/// The site was not taken over. Roll back.
+#[derive(Debug, Error)]
+pub enum AdoptionError {
+    /// An id or address belongs to something else.
+    #[error("{what} of the site belongs to something else")]
+    Foreign {
+        /// Which kind of thing.
+        what: &'static str,
+    },
+    /// The database cannot do it.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// No randomness for a new id.
+    #[error(transparent)]
+    Entropy(#[from] EntropyError),
+}
+
+/// A rule of a unit in its slot of tier 0, as far as the hub has said it; what it inherits stays empty.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Rule {
+    /// The unit.
+    pub unit: UnitId,
+    /// What it raises.
+    pub alert_type: AlertType,
+    /// How urgent that is.
+    pub severity: Severity,
+    /// Lowest temperature in 0.01 °C.
+    pub temp_min: Option<i32>,
+    /// Highest temperature in 0.01 °C.
+    pub temp_max: Option<i32>,
+    /// Minutes out of range before it counts.
+    pub delay_minutes: i32,
+    /// Seconds in which a reading is expected.
+    pub expected_s: Option<i32>,
+    /// Missed check-ins after which a point is late.
+    pub late_after: Option<i32>,
+    /// Missed check-ins after which it is lost.
+    pub lost_after: Option<i32>,
+}
+
+/// Whose word it is, and for where.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Place {
+    /// The hub.
+    pub hub: HubId,
+    /// The site.
+    pub site: SiteId,
+}
+
+fn ids<'a, T>(of: &'a [T], id: impl Fn(&'a T) -> &'a [u8; 16]) -> Vec<Uuid> {
+    of.iter().map(|one| uuid(id(one))).collect()
+}
+
+/// A unique key is taken by something else.
+fn foreign(what: &'static str, step: &'static str) -> impl FnOnce(sqlx::Error) -> AdoptionError {
+    move |fault| match fault.as_database_error().is_some_and(|told| told.is_unique_violation()) {
+        true => AdoptionError::Foreign { what },
+        false => StoreError::step(step)(fault).into(),
+    }
+}
+
+fn all(updated: u64, told: usize, what: &'static str) -> Result<(), AdoptionError> {
+    if updated == told as u64 { Ok(()) } else { Err(AdoptionError::Foreign { what }) }
+}
+
+/// Takes over a site message that was checked: what it no longer names of this hub is retired, everything else is put
+/// in or brought up to date.
+///
+/// # Errors
+/// Something belongs to something else, or the database cannot do it.
+pub async fn take(tx: &mut TenantTx, place: Place, site: &Site, rules: &[Rule]) -> Result<(), AdoptionError> {
+    retire(tx, place, site).await?;
+    people(tx, &site.people).await?;
+    units(tx, place, &site.units).await?;
+    devices(tx, place, &site.devices).await?;
+    for device in &site.devices {
+        points(tx, device).await?;
+    }
+    keep_rules(tx, &site.units, rules).await
+}
+
+/// Gives an empty site the zone of the hub that makes it one.
+///
+/// # Errors
+/// The database cannot do it.
+pub async fn take_zone(tx: &mut TenantTx, site: SiteId, zone: &str) -> Result<(), StoreError> {
+    query("UPDATE sites SET timezone = $3, updated_at = now() WHERE organization_id = $1 AND id = $2")
+        .bind(uuid(tx.organization().as_bytes()))
+        .bind(uuid(site.as_bytes()))
+        .bind(zone)
+        .execute(tx.connection())
+        .await
+        .map(|_| ())
+        .map_err(StoreError::step("give the site its zone"))
+}
+
+/// Devices of this hub that are no longer told of, and units that only such devices measured.
+async fn retire(tx: &mut TenantTx, place: Place, site: &Site) -> Result<(), StoreError> {
+    let organization = uuid(tx.organization().as_bytes());
+    query(
+        "UPDATE units u SET is_active = false, updated_at = now()
+         FROM areas a
+         WHERE u.organization_id = $1 AND u.is_active AND a.organization_id = $1 AND a.id = u.area_id
+           AND a.site_id = $3 AND u.id <> ALL ($4)
+           AND EXISTS (SELECT FROM devices d WHERE d.organization_id = $1 AND d.unit_id = u.id AND d.hub_id = $2)
+           AND NOT EXISTS (SELECT FROM devices d WHERE d.organization_id = $1 AND d.unit_id = u.id AND d.is_active
+                           AND d.hub_id IS DISTINCT FROM $2)",
+    )
+    .bind(organization)
+    .bind(uuid(place.hub.as_bytes()))
+    .bind(uuid(place.site.as_bytes()))
+    .bind(ids(&site.units, |unit| unit.id.as_bytes()))
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("retire units"))?;
+    query(
+        "UPDATE devices SET is_active = false, status = 'inactive', updated_at = now()
+         WHERE organization_id = $1 AND hub_id = $2 AND is_active AND id <> ALL ($3)",
+    )
+    .bind(organization)
+    .bind(uuid(place.hub.as_bytes()))
+    .bind(ids(&site.devices, |device| device.id.as_bytes()))
+    .execute(tx.connection())
+    .await
+    .map(|_| ())
+    .map_err(StoreError::step("retire devices"))
+}
+
+async fn people(tx: &mut TenantTx, people: &[Person]) -> Result<(), AdoptionError> {
+    let organization = uuid(tx.organization().as_bytes());
+    let known = ids(people, |person| person.id.as_bytes());
+    let names = people.iter().map(|person| person.name.as_str()).collect::<Vec<_>>();
+    let hashes = people.iter().map(|person| person.pin_hash.as_str()).collect::<Vec<_>>();
+    query(
+        "INSERT INTO profiles (id, organization_id) SELECT new.id, $1 FROM UNNEST($2::uuid[]) AS new (id)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(organization)
+    .bind(&known)
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("take over people"))?;
+    let updated = query(
+        "UPDATE profiles p SET full_name = new.name, pin_hash = new.pin_hash, updated_at = now()
+         FROM UNNEST($2::uuid[], $3::text[], $4::text[]) AS new (id, name, pin_hash)
+         WHERE p.organization_id = $1 AND p.id = new.id",
+    )
+    .bind(organization)
+    .bind(&known)
+    .bind(names)
+    .bind(hashes)
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("take over people"))?;
+    all(updated.rows_affected(), people.len(), "a person")
+}
+
+async fn units(tx: &mut TenantTx, place: Place, units: &[Unit]) -> Result<(), AdoptionError> {
+    if units.is_empty() {
+        return Ok(());
+    }
+    let organization = uuid(tx.organization().as_bytes());
+    let area = area(tx, place.site).await?;
+    let known = ids(units, |unit| unit.id.as_bytes());
+    let names = units.iter().map(|unit| unit.name.as_str()).collect::<Vec<_>>();
+    let kinds = units.iter().map(|unit| unit.kind.as_str()).collect::<Vec<_>>();
+    query(
+        "INSERT INTO units (id, organization_id, area_id, name, unit_type)
+         SELECT new.id, $1, $2, new.name, new.kind::unit_type
+         FROM UNNEST($3::uuid[], $4::text[], $5::text[]) AS new (id, name, kind) ON CONFLICT DO NOTHING",
+    )
+    .bind(organization)
+    .bind(area)
+    .bind(&known)
+    .bind(&names)
+    .bind(&kinds)
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("take over units"))?;
+    let updated = query(
+        "UPDATE units u SET name = new.name, unit_type = new.kind::unit_type, is_active = true, updated_at = now()
+         FROM UNNEST($3::uuid[], $4::text[], $5::text[]) AS new (id, name, kind), areas a
+         WHERE u.organization_id = $1 AND u.id = new.id AND u.deleted_at IS NULL
+           AND a.organization_id = $1 AND a.id = u.area_id AND a.site_id = $2",
+    )
+    .bind(organization)
+    .bind(uuid(place.site.as_bytes()))
+    .bind(&known)
+    .bind(&names)
+    .bind(&kinds)
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("take over units"))?;
+    all(updated.rows_affected(), units.len(), "a unit")
+}
+
+/// The first area of the site, made if it has none.
+async fn area(tx: &mut TenantTx, site: SiteId) -> Result<Uuid, AdoptionError> {
+    let organization = uuid(tx.organization().as_bytes());
+    let found = query(
+        "SELECT id FROM areas WHERE organization_id = $1 AND site_id = $2 AND is_active AND deleted_at IS NULL
+         ORDER BY sort_order, created_at, id LIMIT 1",
+    )
+    .bind(organization)
+    .bind(uuid(site.as_bytes()))
+    .fetch_optional(tx.connection())
+    .await
+    .map_err(StoreError::step("find an area"))?;
+    if let Some(row) = found {
+        return Ok(row.get("id"));
+    }
+    let id = new_id()?;
+    query("INSERT INTO areas (id, organization_id, site_id, name) VALUES ($1, $2, $3, 'Main')")
+        .bind(id)
+        .bind(organization)
+        .bind(uuid(site.as_bytes()))
+        .execute(tx.connection())
+        .await
+        .map_err(StoreError::step("make an area"))?;
+    Ok(id)
+}
+
+fn new_id() -> Result<Uuid, EntropyError> {
+    let unix_ms = clock::now().0.max(0) as u64;
+    Ok(uuid::Builder::from_unix_timestamp_millis(unix_ms, &entropy::bytes()?).into_uuid())
+}
+
+async fn devices(tx: &mut TenantTx, place: Place, devices: &[Device]) -> Result<(), AdoptionError> {
+    let (organization, hub) = (uuid(tx.organization().as_bytes()), uuid(place.hub.as_bytes()));
+    let known = ids(devices, |device| device.id.as_bytes());
+    let addresses = devices.iter().map(|device| device.address.as_str()).collect::<Vec<_>>();
+    let models = devices.iter().map(|device| device.model.as_str()).collect::<Vec<_>>();
+    let of = |device: &Device| device.points.first().map(|point| uuid(point.unit.as_bytes()));
+    let units = devices.iter().map(of).collect::<Vec<_>>();
+    query(
+        "INSERT INTO devices (id, organization_id, hub_id, device_eui, status)
+         SELECT new.id, $1, $2, new.address, 'active'
+         FROM UNNEST($3::uuid[], $4::text[]) AS new (id, address) ON CONFLICT DO NOTHING",
+    )
+    .bind(organization)
+    .bind(hub)
+    .bind(&known)
+    .bind(&addresses)
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("take over devices"))?;
+    let updated = query(
+        "UPDATE devices d SET device_eui = new.address, device_type = new.model, unit_id = new.unit, is_active = true,
+             status = 'active', updated_at = now()
+         FROM UNNEST($3::uuid[], $4::text[], $5::text[], $6::uuid[]) AS new (id, address, model, unit)
+         WHERE d.organization_id = $1 AND d.hub_id = $2 AND d.id = new.id",
+    )
+    .bind(organization)
+    .bind(hub)
+    .bind(&known)
+    .bind(&addresses)
+    .bind(models)
+    .bind(units)
+    .execute(tx.connection())
+    .await
+    .map_err(foreign("a device's address", "take over devices"))?;
+    all(updated.rows_affected(), devices.len(), "a device or its address")
+}
+
+async fn points(tx: &mut TenantTx, device: &Device) -> Result<(), AdoptionError> {
+    let (organization, of) = (uuid(tx.organization().as_bytes()), uuid(device.id.as_bytes()));
+    let known = ids(&device.points, |point: &Point| point.id.as_bytes());
+    let channels = device.points.iter().map(|point| point.channel.to_string()).collect::<Vec<_>>();
+    query(
+        "INSERT INTO points (id, organization_id, device_id, channel)
+         SELECT new.id, $1, $2, new.channel FROM UNNEST($3::uuid[], $4::text[]) AS new (id, channel)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(organization)
+    .bind(of)
+    .bind(&known)
+    .bind(&channels)
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("take over points"))?;
+    let there = query(
+        "SELECT count(*) AS there FROM points p
+         JOIN UNNEST($3::uuid[], $4::text[]) AS new (id, channel) ON p.id = new.id AND p.channel = new.channel
+         WHERE p.organization_id = $1 AND p.device_id = $2",
+    )
+    .bind(organization)
+    .bind(of)
+    .bind(&known)
+    .bind(&channels)
+    .fetch_one(tx.connection())
+    .await
+    .map_err(StoreError::step("take over points"))?;
+    all(there.get::<i64, _>("there") as u64, device.points.len(), "a point")
+}
+
+/// The rules as they are told now; a slot that is no longer told of is switched off.
+async fn keep_rules(tx: &mut TenantTx, units: &[Unit], rules: &[Rule]) -> Result<(), AdoptionError> {
+    let organization = uuid(tx.organization().as_bytes());
+    let types = rules.iter().map(|rule| rule.alert_type.word()).collect::<Vec<_>>();
+    let of = rules.iter().map(|rule| uuid(rule.unit.as_bytes())).collect::<Vec<_>>();
+    query(
+        "UPDATE alert_rules r SET is_enabled = false, updated_at = now()
+         WHERE r.organization_id = $1 AND r.unit_id = ANY ($2) AND r.tier = 0 AND r.is_enabled
+           AND NOT EXISTS (SELECT FROM UNNEST($3::uuid[], $4::text[]) AS new (unit, kind)
+                           WHERE new.unit = r.unit_id AND new.kind = r.alert_type::text)",
+    )
+    .bind(organization)
+    .bind(ids(units, |unit| unit.id.as_bytes()))
+    .bind(&of)
+    .bind(&types)
+    .execute(tx.connection())
+    .await
+    .map_err(StoreError::step("switch rules off"))?;
+    let new = rules.iter().map(|_| new_id()).collect::<Result<Vec<_>, _>>()?;
+    query(
+        "INSERT INTO alert_rules AS r (id, organization_id, unit_id, name, alert_type, severity, temp_min, temp_max,
+             delay_minutes, expected_reading_interval_seconds, offline_warning_missed_checkins,
+             offline_critical_missed_checkins)
+         SELECT new.id, $1, new.unit, new.kind, new.kind::alert_type, new.severity::alert_severity, new.low, new.high,
+             new.delay, new.expected, new.late, new.lost
+         FROM UNNEST($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[],
+                     $9::integer[], $10::integer[], $11::integer[])
+              AS new (id, unit, kind, severity, low, high, delay, expected, late, lost)
+         ON CONFLICT (organization_id, site_id, area_id, unit_id, alert_type, tier) WHERE is_enabled DO UPDATE SET
+             severity = excluded.severity, temp_min = excluded.temp_min, temp_max = excluded.temp_max,
+             delay_minutes = excluded.delay_minutes,
+             expected_reading_interval_seconds = excluded.expected_reading_interval_seconds,
+             offline_warning_missed_checkins = excluded.offline_warning_missed_checkins,
+             offline_critical_missed_checkins = excluded.offline_critical_missed_checkins, updated_at = now()",
+    )
+    .bind(organization)
+    .bind(new)
+    .bind(of)
+    .bind(types)
+    .bind(rules.iter().map(|rule| rule.severity.word()).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.temp_min).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.temp_max).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.delay_minutes).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.expected_s).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.late_after).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.lost_after).collect::<Vec<_>>())
+    .execute(tx.connection())
+    .await
+    .map(|_| ())
+    .map_err(|fault| StoreError::step("keep rules")(fault).into())
+}
