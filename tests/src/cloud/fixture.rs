@@ -24,7 +24,7 @@ pub enum Kind {
     Site = 1,
     /// Areas 1 and 2.
     Area = 2,
-    /// Units 1 to 7: 3 was never heard, 7 is given up.
+    /// Units 1 to 7: of 3 its door alone was heard, 7 is given up.
     Unit = 3,
     /// Hubs 1 and 2: 2 has nothing to show.
     Hub = 4,

@@ -28,7 +28,7 @@ INSERT INTO areas (id, organization_id, site_id, name) VALUES
     ('@o@-0000-7000-8000-000200000001', '@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000100000001', '@name@ Kitchen'),
     ('@o@-0000-7000-8000-000200000002', '@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000100000002', '@name@ Cellar');
 
--- Units 1 to 7, all made at once; the third was never heard, the seventh is given up.
+-- Units 1 to 7, all made at once; of the third its door alone was heard, the seventh is given up.
 INSERT INTO units (id, organization_id, area_id, name, unit_type, temp_min, temp_max, created_at, deleted_at)
 SELECT ('@o@-0000-7000-8000-00030000000' || n)::uuid, '@o@-0000-7000-8000-000000000000',
        CASE WHEN n <= 4 THEN '@o@-0000-7000-8000-000200000001' ELSE '@o@-0000-7000-8000-000200000002' END::uuid,
@@ -97,20 +97,20 @@ FROM hub_streams, generate_series(1, 3) AS n
 WHERE feed = '@o@-0000-7000-8000-000400000001' AND stream = 1 AND epoch = '@o@-0000-4000-8000-000000000002';
 
 INSERT INTO readings_quarantine (stream_id, seq, organization_id, reason, bytes, recorded_at_ms, received_at)
-SELECT id, 100 + n, organization_id, CASE WHEN n <= 6 THEN 'no_partition' ELSE 'no_unit' END, '\x0102', 4291747200000,
+SELECT id, 100 + n, organization_id, CASE WHEN n <= 6 THEN 'out_of_range' ELSE 'unassigned' END, '\x0102', 4291747200000,
        CASE n WHEN 10 THEN now() - interval '1 hour' ELSE timestamptz '2025-07-01T00:00:00Z' END
 FROM hub_streams, generate_series(1, 10) AS n
 WHERE feed = '@o@-0000-7000-8000-000400000001' AND stream = 1 AND epoch = '@o@-0000-4000-8000-000000000001';
 
 -- Alerts 1 to 8, two at each moment, one status after the other.
 INSERT INTO alerts (id, organization_id, unit_id, hub_id, alert_type, severity, status, message, trigger_temperature,
-                    threshold_violated, triggered_at, acknowledged_at, acknowledged_by, condition, episode, is_retro)
+                    threshold_violated, triggered_at, acknowledged_at, acknowledged_by, condition, episode, is_retro, metadata)
 SELECT ('@o@-0000-7000-8000-00070000000' || n)::uuid, '@o@-0000-7000-8000-000000000000',
        CASE WHEN n <= 6 THEN '@o@-0000-7000-8000-000300000001' ELSE '@o@-0000-7000-8000-000300000002' END::uuid,
        '@o@-0000-7000-8000-000400000001', 'alarm_active', 'critical', (ARRAY['active', 'acknowledged', 'resolved', 'escalated'])[(n - 1) % 4 + 1]::alert_status,
        '@name@ too warm', -1210, 'max', timestamptz '2025-07-01T00:00:00Z' + (n - 1) / 2 * interval '1 minute',
        CASE (n - 1) % 4 WHEN 1 THEN timestamptz '2025-07-01T00:10:00.250Z' END,
-       CASE (n - 1) % 4 WHEN 1 THEN uuid '@o@-0000-7000-8000-000800000001' END, 'too_warm', '@name@ episode ' || n, false
+       CASE (n - 1) % 4 WHEN 1 THEN uuid '@o@-0000-7000-8000-000800000001' END, 'too_warm', '@name@ episode ' || n, false, '{"value_centi_c": -1210}'
 FROM generate_series(1, 8) AS n;
 
 INSERT INTO door_events (id, organization_id, unit_id, device_id, state, "timestamp", duration_seconds)
@@ -131,14 +131,16 @@ INSERT INTO unit_latest (unit_id, organization_id, status, status_at, last_readi
 SELECT id, organization_id, CASE name WHEN '@name@ Freezer 2' THEN 'alarm_active' ELSE 'ok' END::unit_status, '2025-07-01T00:00:00.123Z',
        '2025-07-01T00:10:00Z', -1835, 6125, 'closed', '2025-07-01T00:05:00Z', 'excursion', -1790, '2025-07-01T00:20:00Z'
 FROM units WHERE organization_id = '@o@-0000-7000-8000-000000000000' AND name <> '@name@ Freezer 3';
+INSERT INTO unit_latest (unit_id, organization_id, door, door_at) VALUES
+    ('@o@-0000-7000-8000-000300000003', '@o@-0000-7000-8000-000000000000', 'open', '2025-07-01T00:05:00Z');
 INSERT INTO hub_live (hub_id, organization_id, epoch, counter, at, received_at, alarms, events_waiting, readings_waiting) VALUES
     ('@o@-0000-7000-8000-000400000001', '@o@-0000-7000-8000-000000000000', '@o@-0000-4000-8000-000000000002', 7,
      '2025-07-01T00:20:00Z', '2025-07-01T00:20:01Z', '[{"condition": "too_warm"}]', 3, 1200);
 
 -- Entries 1 to 12: four of each of three types at one moment; the thirteenth is of now.
-INSERT INTO event_logs (id, organization_id, actor_type, event_type, title, unit_id, hub_id, event_data, recorded_at)
+INSERT INTO event_logs (id, organization_id, actor_type, event_type, title, unit_id, hub_id, event_data, event_hash, previous_hash, recorded_at)
 SELECT ('@o@-0000-7000-8000-000b000000' || lpad(n::text, 2, '0'))::uuid, '@o@-0000-7000-8000-000000000000', 'hub',
        (ARRAY['alert.raised', 'door.changed', 'hub.enrolled'])[n % 3 + 1], '@name@ entry ' || n,
        CASE n % 3 WHEN 2 THEN NULL ELSE uuid '@o@-0000-7000-8000-000300000001' END, '@o@-0000-7000-8000-000400000001',
-       '{"of": "@name@"}', CASE n WHEN 13 THEN now() - interval '1 hour' ELSE timestamptz '2025-07-01T00:00:00Z' END
+       '{"of": "@name@"}', encode(sha256('@o@ event'), 'hex'), NULL, CASE n WHEN 13 THEN now() - interval '1 hour' ELSE timestamptz '2025-07-01T00:00:00Z' END
 FROM generate_series(1, 13) AS n;

@@ -27,7 +27,7 @@ promises! {
     shapes {
         a_site_is_shown_whole,
         a_unit_is_shown_with_its_latest_and_with_what_its_hub_says,
-        a_unit_that_was_never_heard_has_no_status,
+        a_unit_whose_temperature_was_never_heard_has_no_status,
         units_are_filtered_by_site_and_status,
         a_reading_is_shown_with_its_exact_temperature,
         a_metric_is_shown_in_hundredths,

@@ -66,11 +66,12 @@ pub fn a_unit_is_shown_with_its_latest_and_with_what_its_hub_says(world: &World)
     assert_eq!(world.good(ALFA, &format!("/units/{}", ALFA.id(Kind::Unit, 1))), unit);
 }
 
-pub fn a_unit_that_was_never_heard_has_no_status(world: &World) {
+pub fn a_unit_whose_temperature_was_never_heard_has_no_status(world: &World) {
     let unit = world.good(ALFA, &format!("/units/{}", ALFA.id(Kind::Unit, 3)));
     for field in ["status", "status_at", "last_reading_at", "temperature_centi_c", "live_status", "live_at"] {
         assert_eq!(unit[field], Value::Null, "{field}");
     }
+    assert_eq!(unit["door"], "open");
     let ok = world.all(ALFA, "/units?status=ok");
     assert!(!ids(&ok).contains(&ALFA.id(Kind::Unit, 3).as_str()));
 }
@@ -156,9 +157,11 @@ pub fn a_door_event_an_alert_an_entry_and_a_reading_set_aside_are_shown_whole(wo
         "acknowledged_at": "2025-07-01T00:10:00.250Z", "acknowledged_by": ALFA.id(Kind::Person, 1),
         "acknowledged_until": null, "quiet_until": null, "cleared_at": null, "resolved_at": null,
         "resolved_by": null, "escalated_at": null, "escalation_level": 0, "is_retro": false,
+        "metadata": { "value_centi_c": -1210 },
     });
     assert_eq!(world.good(ALFA, &format!("/alerts/{}", ALFA.id(Kind::Alert, 2))), alert);
     assert!(world.all(ALFA, "/alerts").contains(&alert));
+    let hash = world.database.psql("SELECT encode(sha256('aaaaaaaa event'), 'hex')").unwrap();
     let entries = world.all(ALFA, &format!("/event-log?{}", range()));
     assert_eq!(
         entries[0],
@@ -167,6 +170,7 @@ pub fn a_door_event_an_alert_an_entry_and_a_reading_set_aside_are_shown_whole(wo
             "event_type": "alert.raised", "category": null, "severity": null, "title": "alfa entry 12",
             "actor_type": "hub", "actor_id": null, "site_id": null, "area_id": null, "unit_id": unit,
             "hub_id": ALFA.id(Kind::Hub, 1), "event_data": { "of": "alfa" },
+            "event_hash": hash.trim(), "previous_hash": null,
         })
     );
     let aside = world.all(ALFA, &format!("/quarantine?{}", range()));
@@ -174,7 +178,7 @@ pub fn a_door_event_an_alert_an_entry_and_a_reading_set_aside_are_shown_whole(wo
     assert!(row["stream"].take().is_i64());
     assert_eq!(
         row,
-        json!({ "stream": null, "seq": 109, "reason": "no_unit", "bytes": "0102",
+        json!({ "stream": null, "seq": 109, "reason": "unassigned", "bytes": "0102",
                 "recorded_at_ms": 4_291_747_200_000_i64, "received_at": "2025-07-01T00:00:00.000Z" })
     );
 }
@@ -256,7 +260,7 @@ pub fn what_was_set_aside_is_counted_by_reason_over_the_whole_range(world: &Worl
     assert_eq!(page["items"].as_array().unwrap().len(), 1);
     assert_eq!(
         page["counts"],
-        json!([{ "reason": "no_partition", "count": 6 }, { "reason": "no_unit", "count": 3 }])
+        json!([{ "reason": "out_of_range", "count": 6 }, { "reason": "unassigned", "count": 3 }])
     );
 }
 
@@ -269,5 +273,5 @@ pub fn without_a_range_the_last_day_is_shown(world: &World) {
         (&Value::Null, &Value::Null)
     );
     assert_eq!(ids(&world.all(ALFA, "/event-log")), numbered(Kind::Entry, [13]));
-    assert_eq!(world.good(ALFA, "/quarantine")["counts"], json!([{ "reason": "no_unit", "count": 1 }]));
+    assert_eq!(world.good(ALFA, "/quarantine")["counts"], json!([{ "reason": "unassigned", "count": 1 }]));
 }
