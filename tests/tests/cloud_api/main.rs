@@ -15,10 +15,12 @@ mod world;
 macro_rules! promises {
     ($($module:ident { $($promise:ident,)+ })+) => {
         mod straight {
-            $($(#[test] fn $promise() { crate::$module::$promise(crate::world::world(crate::world::Connection::Straight)); })+)+
+            use crate::world::{Connection, world};
+            $($(#[test] fn $promise() { crate::$module::$promise(world(Connection::Straight)); })+)+
         }
         mod through_the_pooler {
-            $($(#[test] fn $promise() { crate::$module::$promise(crate::world::world(crate::world::Connection::Pooled)); })+)+
+            use crate::world::{Connection, world};
+            $($(#[test] fn $promise() { crate::$module::$promise(world(Connection::Pooled)); })+)+
         }
     };
 }

@@ -135,7 +135,8 @@ pub fn no_row_can_be_written_for_the_other(world: &World) {
 
 pub fn no_record_can_be_deleted_or_changed_by_whoever_serves(world: &World) {
     let deletable = world.database.psql(
-        "SELECT role || ' ' || c.relname FROM unnest(ARRAY['fg_app', 'fg_ingest', 'fg_operator', 'frostguard']) AS role, pg_class c
+        "SELECT role || ' ' || c.relname
+         FROM unnest(ARRAY['fg_app', 'fg_ingest', 'fg_operator', 'frostguard']) AS role, pg_class c
          JOIN pg_namespace n ON n.oid = c.relnamespace
          WHERE c.relkind IN ('r', 'p') AND n.nspname = 'public'
            AND (has_table_privilege(role, c.oid, 'DELETE') OR has_table_privilege(role, c.oid, 'TRUNCATE'))",
@@ -178,7 +179,8 @@ pub fn nobody_has_a_right_on_a_partition(world: &World) {
 
 pub fn nobody_who_serves_owns_a_table_or_passes_a_wall(world: &World) {
     let strong = world.database.psql(
-        "SELECT rolname FROM pg_roles WHERE rolname IN ('fg_app', 'fg_ingest', 'fg_operator', 'fg_door', 'fg_owner', 'frostguard')
+        "SELECT rolname FROM pg_roles
+         WHERE rolname IN ('fg_app', 'fg_ingest', 'fg_operator', 'fg_door', 'fg_owner', 'frostguard')
            AND (rolsuper OR rolbypassrls OR rolcreaterole OR rolcreatedb)",
     );
     assert_eq!(strong.unwrap(), "");
@@ -198,7 +200,8 @@ pub fn no_wall_asks_a_volatile_function(world: &World) {
     let walls = world.database.psql("SELECT count(*) FROM pg_policy").unwrap();
     assert!(walls.trim().parse::<u32>().unwrap() > 30, "{walls}");
     let asked = "SELECT DISTINCT p.oid::regprocedure || ' ' || p.provolatile::text FROM pg_policy w,
-                 regexp_matches(coalesce(w.polqual::text, '') || coalesce(w.polwithcheck::text, ''), 'func(?:id)? (\\d+)', 'g') AS f (ids)
+                 regexp_matches(coalesce(w.polqual::text, '') || coalesce(w.polwithcheck::text, ''),
+                                'func(?:id)? (\\d+)', 'g') AS f (ids)
                  JOIN pg_proc p ON p.oid = f.ids[1]::oid ORDER BY 1";
     let functions = lines(&world.database.psql(asked).unwrap());
     assert!(functions.iter().any(|line| line.starts_with("current_setting")), "{functions:?}");
@@ -235,8 +238,10 @@ pub fn every_door_is_known_and_has_a_fixed_search_path(world: &World) {
     let open = world.database.psql(
         "SELECT p.oid::regprocedure FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
          WHERE n.nspname IN ('public', 'door') AND (
-             (p.prosecdef AND NOT coalesce(array_to_string(p.proconfig, ' ') LIKE 'search_path=pg_catalog, public%', false))
-             OR EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0))",
+             (p.prosecdef AND NOT coalesce(
+                 array_to_string(p.proconfig, ' ') LIKE 'search_path=pg_catalog, public%', false))
+             OR EXISTS (
+                 SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) WHERE grantee = 0))",
     );
     assert_eq!(open.unwrap(), "");
 }
