@@ -23,7 +23,10 @@ pub fn routes() -> Router<HubState> {
     Router::new().route(path::ENROL, post(enrol))
 }
 
-async fn enrol(State(state): State<HubState>, Packed(asked): Packed<Enrol>) -> Result<Reply<EnrolReply>, Refusal> {
+async fn enrol(
+    State(state): State<HubState>,
+    Packed(asked): Packed<Enrol>,
+) -> Result<Reply<EnrolReply>, Refusal> {
     visible(&asked.name, 256).ok_or_else(|| Refusal::new(Reason::Garbled, "the hub has no readable name"))?;
     let rules = checked(&asked.site)?;
     let text = enrol_text(asked.hub, asked.key, &asked.secret);

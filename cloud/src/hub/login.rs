@@ -155,8 +155,7 @@ mod tests {
     use frostguard_shared::ids::{EpochId, HubId};
     use frostguard_shared::tree::Frontier;
 
-    const JOURNAL: Journal =
-        Journal { hub: HubId::from_bytes([1; 16]), epoch: EpochId::from_bytes([2; 16]) };
+    const JOURNAL: Journal = Journal { hub: HubId::from_bytes([1; 16]), epoch: EpochId::from_bytes([2; 16]) };
 
     fn cursor(number: i16, last: u64, head: u8) -> EventsCursor {
         let branch = Branch { number, forked: None, last, head: Hash([head; 32]) };

@@ -24,7 +24,8 @@ const THINGS_MAX: usize = 1_024;
 /// Characters of a name.
 const NAME_MAX: usize = 256;
 /// The kinds of equipment that the database knows.
-const KINDS: [&str; 6] = ["fridge", "freezer", "display_case", "walk_in_cooler", "walk_in_freezer", "blast_chiller"];
+const KINDS: [&str; 6] =
+    ["fridge", "freezer", "display_case", "walk_in_cooler", "walk_in_freezer", "blast_chiller"];
 
 /// The route by which a hub tells of its site.
 pub fn routes() -> Router<HubState> {
@@ -99,7 +100,8 @@ fn check(site: &Site) -> Result<Vec<Rule>, String> {
     let addresses = site.devices.iter().map(|device| device.address.as_str()).collect::<BTreeSet<_>>();
     let points = || site.devices.iter().flat_map(|device| &device.points);
     let distinct = points().map(|point| point.id).collect::<BTreeSet<_>>();
-    let told = [site.units.len(), site.people.len(), site.devices.len(), site.devices.len(), points().count()];
+    let told =
+        [site.units.len(), site.people.len(), site.devices.len(), site.devices.len(), points().count()];
     if told != [units.len(), people.len(), devices.len(), addresses.len(), distinct.len()] {
         return Err("an id or address is there twice".to_owned());
     }
@@ -258,7 +260,8 @@ mod tests {
                 site.devices[0].points.push(again);
             },
             |site| {
-                let again = Device { id: DeviceId::from_bytes([7; 16]), points: vec![], ..site.devices[0].clone() };
+                let again =
+                    Device { id: DeviceId::from_bytes([7; 16]), points: vec![], ..site.devices[0].clone() };
                 site.devices.push(again);
             },
         ];

@@ -152,10 +152,6 @@ fn insert(cluster: &Cluster, backlogs: &[Backlog]) -> Result<f64, SiteError> {
 fn drain(cluster: &Cluster, backlogs: &[Backlog], folder: &Path) -> Result<(f64, f64), SiteError> {
     let database = cluster.empty_database()?;
     let mut cloud = Cloud::prepare(folder, &database)?;
-    let migrated = cloud.command_as_admin(&["migrate", "--login", "frostguard"])?;
-    if !migrated.status.success() {
-        return Err(SiteError::Unexpected(format!("migrate: {}", migrated.stderr)));
-    }
     move_in(&database, backlogs)?;
     cloud.start(None)?;
     let mut bodies = Vec::new();

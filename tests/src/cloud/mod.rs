@@ -3,6 +3,7 @@
 //! Must never touch a server that was there before, nor listen beyond the loopback.
 
 pub mod account;
+pub mod cloud_world;
 pub mod database;
 pub mod ingest_world;
 pub mod pgbouncer;
