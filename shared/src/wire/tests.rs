@@ -1,3 +1,5 @@
+//! What the wire promises, byte for byte.
+
 use super::record::{EventItem, Events, Gap, Missing, Readings};
 use super::*;
 use crate::ids::EpochId;

@@ -72,15 +72,10 @@ fn rate(took: Duration) -> f64 {
 
 fn fresh(cluster: &Cluster, backlogs: &[Backlog]) -> Result<Database, SiteError> {
     let database = cluster.database()?;
-    move_in(&database, backlogs)?;
-    Ok(database)
-}
-
-fn move_in(database: &Database, backlogs: &[Backlog]) -> Result<(), SiteError> {
     database.psql("SELECT make_readings_partition('2026-11-01')")?;
-    backlogs.iter().try_for_each(|backlog| backlog.move_in(database))?;
+    backlogs.iter().try_for_each(|backlog| backlog.move_in(&database))?;
     database.psql("CHECKPOINT")?;
-    Ok(())
+    Ok(database)
 }
 
 /// The raw limit: COPY by psql, as whoever owns the table, into the same table with the same indexes.
@@ -150,9 +145,8 @@ fn insert(cluster: &Cluster, backlogs: &[Backlog]) -> Result<f64, SiteError> {
 
 /// The whole way, and then the same again.
 fn drain(cluster: &Cluster, backlogs: &[Backlog], folder: &Path) -> Result<(f64, f64), SiteError> {
-    let database = cluster.empty_database()?;
+    let database = fresh(cluster, backlogs)?;
     let mut cloud = Cloud::prepare(folder, &database)?;
-    move_in(&database, backlogs)?;
     cloud.start(None)?;
     let mut bodies = Vec::new();
     for backlog in backlogs {
