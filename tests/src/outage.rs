@@ -3,6 +3,7 @@
 //! Must never ask the cloud what the hub has recorded, nor the hub what the cloud holds.
 
 mod forgery;
+mod neighbour;
 
 use std::fs;
 use std::io::Write;
@@ -90,9 +91,11 @@ impl<'a, 'o> Outage<'a, 'o> {
         self.the_hub_dies_and_returns(&alarm)?;
         self.acknowledged_at_the_hub(&alarm)?;
         self.the_cloud_returns(&alarm)?;
+        let neighbour = neighbour::tell(self)?;
         self.repaired_and_resolved(&alarm)?;
         let journal = self.nothing_more_to_say()?;
         self.the_record_is_whole(&journal, &alarm)?;
+        neighbour::sees_nothing(self, &neighbour, &journal, &alarm.alert)?;
         forgery::tell(self, &state.join("bundles"), &journal)
     }
 
