@@ -67,6 +67,7 @@ pub struct Hub {
     page_port: u16,
     bus_address: String,
     observer: Vec<OsString>,
+    settings: Vec<(&'static str, String)>,
     running: Option<Daemon>,
 }
 
@@ -83,6 +84,7 @@ impl Hub {
             page_port: free_port()?,
             bus_address: around.bus_address.to_owned(),
             observer: Vec::new(),
+            settings: Vec::new(),
             running: None,
         };
         let journal = hub.state_dir();
@@ -104,6 +106,11 @@ impl Hub {
     /// its parent, so that the hub can still be asked to end.
     pub fn observed_by(&mut self, observer: Vec<OsString>) {
         self.observer = observer;
+    }
+
+    /// Has later starts go by another setting, named as the environment names it.
+    pub fn setting(&mut self, variable: &'static str, value: &str) {
+        self.settings.push((variable, value.to_owned()));
     }
 
     /// The process id of the hub, if it was started and has not been stopped.
@@ -154,6 +161,7 @@ impl Hub {
     /// When its process cannot be started.
     pub fn launch(&mut self, fault: Option<Fault>) -> Result<Instant, SiteError> {
         let mut environment = vec![("DBUS_SYSTEM_BUS_ADDRESS", self.bus_address.clone())];
+        environment.extend(self.settings.iter().cloned());
         environment.extend(fault.map(Fault::variable));
         let mut words = self.observer.clone();
         words.extend([

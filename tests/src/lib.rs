@@ -7,6 +7,7 @@ pub mod chance;
 pub mod clock;
 pub mod cloud;
 pub mod error;
+pub mod havoc;
 pub mod hub;
 pub mod oracle;
 pub mod outage;

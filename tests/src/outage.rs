@@ -13,7 +13,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::clock::{now, wait_for};
-use crate::cloud::cloud_world::CloudWorld;
+use crate::cloud::cloud_world::{CloudWorld, waiting};
 use crate::error::SiteError;
 use crate::oracle::journal::Journal;
 use crate::oracle::{self, Known};
@@ -26,8 +26,6 @@ use crate::world::{DEMO_SITE, FREEZER, FREEZER_NAME, FRIDGE, PERSON, PIN, TOPIC,
 const SOON: Duration = Duration::from_secs(20);
 /// For what needs readings, a restart, physics, or a hub that waits before it tries its cloud again.
 const PATIENCE: Duration = Duration::from_secs(90);
-/// How often a hub that had more to say is started again for it.
-const SETTLED_WITHIN: usize = 5;
 /// How much of the output of hub and cloud is shown when the story went wrong.
 const LAST_LINES: usize = 25;
 
@@ -139,7 +137,7 @@ impl<'a, 'o> Outage<'a, 'o> {
         self.outcome.check("the alarm on the spot, without a cloud (MQTT)", "yes", &seen, true);
         let status = wait_for("the hub notices that its cloud is gone", PATIENCE, || {
             let status = self.world.hub.status().ok()?;
-            waiting(&status).filter(|waiting| *waiting > 0).map(|_| status["cloud"].clone())
+            waiting(&status["cloud"]).filter(|waiting| *waiting > 0).map(|_| status["cloud"].clone())
         })?;
         let state = status["state"].as_str().unwrap_or("no state").to_owned();
         self.outcome.check("the hub's word on its cloud", "not live", &state, state != "live");
@@ -193,23 +191,13 @@ impl<'a, 'o> Outage<'a, 'o> {
         Ok(())
     }
 
-    /// Ends the hub at a moment at which the cloud holds everything that it has recorded.
     fn nothing_more_to_say(&mut self) -> Result<Journal, SiteError> {
         for unit in [FREEZER, FRIDGE] {
             self.world.site.silence(unit, true)?;
         }
-        for _ in 0..SETTLED_WITHIN {
-            self.drained("the last readings")?;
-            self.world.hub.kill();
-            let journal = Journal::read(&self.world.hub.journal())?;
-            let heads = (journal.events.last().map(|e| e.seq), journal.readings.last().map(|r| r.seq));
-            if heads == (Some(self.cursor(&journal, 1)?), Some(self.cursor(&journal, 2)?)) {
-                self.outcome.say("the sensors are silent, the hub has said everything and is killed");
-                return Ok(journal);
-            }
-            self.world.hub.start(None)?;
-        }
-        Err(SiteError::Unexpected("the hub never came to an end of what it had to say".to_owned()))
+        let journal = self.far.settled(&mut self.world.hub)?;
+        self.outcome.say("the sensors are silent, the hub has said everything and is killed");
+        Ok(journal)
     }
 
     fn the_record_is_whole(&mut self, journal: &Journal, alarm: &Alarm) -> Result<(), SiteError> {
@@ -244,24 +232,9 @@ impl<'a, 'o> Outage<'a, 'o> {
         Ok(())
     }
 
-    fn cursor(&self, journal: &Journal, stream: u8) -> Result<u64, SiteError> {
-        let said = self.far.database.psql(&format!(
-            "SELECT last_seq FROM hub_streams WHERE feed = '{}' AND epoch = '{}' AND stream = {stream} AND branch = 0",
-            journal.hub, journal.epoch
-        ))?;
-        said.trim()
-            .parse()
-            .map_err(|_| SiteError::Unexpected(format!("no cursor of stream {stream}: {said:?}")))
-    }
-
-    /// Waits until the hub says that its cloud holds everything.
     fn drained(&mut self, what: &str) -> Result<(), SiteError> {
-        let begun = now();
-        wait_for(&format!("{what} is in the cloud"), PATIENCE, || {
-            let status = self.world.hub.status().ok()?;
-            (waiting(&status)? == 0 && status["cloud"]["state"] == "live").then_some(())
-        })?;
-        self.outcome.say(&format!("{what}: in the cloud after {:.1?}", begun.elapsed()));
+        let took = self.far.drained(&self.world.hub)?;
+        self.outcome.say(&format!("{what}: in the cloud after {took:.1?}"));
         Ok(())
     }
 
@@ -300,15 +273,6 @@ fn is_event(topic: &str, json: &Value, kind: &str) -> bool {
 
 fn unit<'s>(status: &'s Value, key: &str) -> Option<&'s Value> {
     status["units"].as_array()?.iter().find(|unit| unit["key"] == key)
-}
-
-/// What waits to be sent, by the hub's status; `None` if it says nothing of a cloud.
-fn waiting(status: &Value) -> Option<u64> {
-    let of = |stream: &str| {
-        let stream = &status["cloud"][stream];
-        Some(stream["last"].as_u64()?.saturating_sub(stream["acknowledged"].as_u64()?))
-    };
-    Some(of("events")? + of("readings")?)
 }
 
 fn yes_no(yes: bool) -> &'static str {

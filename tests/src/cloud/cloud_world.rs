@@ -4,12 +4,23 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
+
+use serde_json::Value;
 
 use super::database::Database;
 use super::postgres::{Cluster, Durability};
 use super::proxy::Proxy;
 use super::service::{Cloud, LetIn};
+use crate::clock::{now, wait_for};
 use crate::error::SiteError;
+use crate::hub::Hub;
+use crate::oracle::journal::Journal;
+
+/// For a backlog, and for a hub that waits before it tries its cloud again.
+const DRAINED_WITHIN: Duration = Duration::from_secs(120);
+/// How often a hub that had more to say is started again for it.
+const SETTLED_WITHIN: usize = 5;
 
 /// A cloud that is prepared but not started, and what lets one hub into it.
 pub struct CloudWorld {
@@ -45,6 +56,45 @@ impl CloudWorld {
         Ok(CloudWorld { link, cloud, let_in, database, cluster })
     }
 
+    /// Waits until the hub says that its cloud holds everything; gives how long that took.
+    ///
+    /// # Errors
+    /// When it does not come to that in time; the error tells the hub's last word.
+    pub fn drained(&self, hub: &Hub) -> Result<Duration, SiteError> {
+        let begun = now();
+        let mut last = Value::Null;
+        let held = wait_for("the cloud holds everything", DRAINED_WITHIN, || {
+            last = hub.status().ok()?["cloud"].clone();
+            (waiting(&last)? == 0 && last["state"] == "live").then_some(())
+        });
+        held.map_err(|error| SiteError::Unexpected(format!("{error}; the hub says {last}")))?;
+        Ok(begun.elapsed())
+    }
+
+    /// Kills the hub at a moment at which the cloud holds everything that it has recorded; gives its journal. Its
+    /// sensors are silent.
+    ///
+    /// # Errors
+    /// When the hub always has more to say.
+    pub fn settled(&self, hub: &mut Hub) -> Result<Journal, SiteError> {
+        for _ in 0..SETTLED_WITHIN {
+            self.drained(hub)?;
+            hub.kill();
+            let journal = Journal::read(&hub.journal())?;
+            let heads =
+                [journal.events.last().map(|row| row.seq), journal.readings.last().map(|row| row.seq)];
+            let held = self.database.psql(&format!(
+                "SELECT last_seq FROM hub_streams WHERE feed = '{}' AND epoch = '{}' AND branch = 0 ORDER BY stream",
+                journal.hub, journal.epoch
+            ))?;
+            if heads.iter().map(|head| head.unwrap_or(0).to_string()).eq(held.lines()) {
+                return Ok(journal);
+            }
+            hub.start(None)?;
+        }
+        Err(SiteError::Unexpected("the hub never came to an end of what it had to say".to_owned()))
+    }
+
     /// Ends everything in order, the service first if it still runs.
     ///
     /// # Errors
@@ -60,4 +110,13 @@ impl CloudWorld {
         drop((link, database));
         cluster.stop()
     }
+}
+
+/// What waits to be sent, by what the hub's status says of its cloud; `None` if it says nothing.
+pub fn waiting(cloud: &Value) -> Option<u64> {
+    let of = |stream: &str| {
+        let stream = &cloud[stream];
+        Some(stream["last"].as_u64()?.saturating_sub(stream["acknowledged"].as_u64()?))
+    };
+    Some(of("events")? + of("readings")?)
 }
