@@ -9,7 +9,7 @@ mod keep;
 mod serve;
 
 use crate::config::{self, Config};
-use crate::store::Database;
+use crate::store::{Database, StoreError};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -66,6 +66,9 @@ struct Output {
     json: bool,
 }
 
+/// The SQLSTATE of a role that may not do what was asked.
+const NO_PRIVILEGE: &str = "42501";
+
 /// A command that did not do what was asked: shown with its chain of causes.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
@@ -90,10 +93,18 @@ impl Arguments {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 eprintln!("frostguard-cloud: {failure}");
-                let mut cause = failure.source();
+                let (mut last, mut cause) = (failure.to_string(), failure.source());
                 while let Some(next) = cause {
-                    eprintln!("  because: {next}");
-                    cause = next.source();
+                    // Some libraries tell their cause in their own words already.
+                    let text = next.to_string();
+                    if !last.ends_with(&text) {
+                        eprintln!("  because: {text}");
+                    }
+                    (last, cause) = (text, next.source());
+                }
+                let code = failure.downcast_ref::<StoreError>().and_then(StoreError::code);
+                if code.as_deref() == Some(NO_PRIVILEGE) {
+                    eprintln!("  this is an operator's command: DATABASE_URL names the login that has migrated");
                 }
                 ExitCode::FAILURE
             }

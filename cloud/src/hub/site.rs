@@ -189,7 +189,7 @@ mod tests {
             min: None,
             max: Some(Field::unit(CentiCelsius::literal(-1_500))),
             inclusive: false,
-            hysteresis: Field::system(CentiDegrees::literal(50)),
+            hysteresis: Field::system(CentiDegrees::HALF_A_DEGREE),
             delay: Field::unit(DurationMs::seconds(90)),
             off_delay: Field::system(DurationMs::seconds(60)),
             severity: Field::unit(Severity::Critical),

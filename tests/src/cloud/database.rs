@@ -89,6 +89,16 @@ impl Database {
         command
     }
 
+    /// All of it, as pg_dump writes it.
+    ///
+    /// # Errors
+    /// When it cannot be dumped.
+    pub fn dump(&self) -> Result<String, SiteError> {
+        let mut command = Command::new(self.server.programs.join("pg_dump"));
+        command.args(["-h", "127.0.0.1", "-U", ADMIN, "-d", &self.name]);
+        printed(command.args(["-p", &self.server.port.to_string()]))
+    }
+
     /// Its name in the cluster.
     pub fn name(&self) -> &str {
         &self.name

@@ -2,6 +2,7 @@
 //! Takes free ports and folders; gives servers that end with the process that made them.
 //! Must never touch a server that was there before, nor listen beyond the loopback.
 
+pub mod access_world;
 pub mod account;
 pub mod database;
 pub mod ingest_world;
