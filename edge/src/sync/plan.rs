@@ -14,6 +14,10 @@ use std::time::Duration;
 
 /// A hub logs in anew when so little is left of its session.
 const RENEW_BEFORE_MS: u64 = 30_000;
+/// A second new epoch begins no sooner after the first, and each further one after twice as long, up to about an hour: a cloud
+/// that never agrees must not fill the disk with epochs.
+const ANEW_AGAIN_MS: u64 = 60_000;
+const ANEW_DOUBLINGS: u32 = 6;
 /// A session is used at least this long, whatever the cloud says, so that no hub only ever logs in.
 const SHORTEST_SESSION_MS: u64 = 2_000;
 /// What will not get better by itself is tried again after so long.
@@ -94,6 +98,9 @@ pub struct Plan {
     site_wanted: bool,
     site_again: BoottimeMs,
     anew: Option<Anew>,
+    /// How many epochs have begun, and when the next one may.
+    epochs: u32,
+    anew_from: BoottimeMs,
     not_before: BoottimeMs,
     failures: u32,
     stuck: Option<(Stream, u64)>,
@@ -133,6 +140,8 @@ impl Plan {
             site_wanted: false,
             site_again: BoottimeMs(0),
             anew: None,
+            epochs: 0,
+            anew_from: BoottimeMs(0),
             not_before: BoottimeMs(0),
             failures: 0,
             stuck: None,
@@ -144,8 +153,10 @@ impl Plan {
         if now < self.not_before {
             return Step::Wait(Some(self.not_before));
         }
-        if let Some(why) = &self.anew {
-            return Step::BeginAnew(why.clone());
+        match &self.anew {
+            Some(_) if now < self.anew_from => return Step::Wait(Some(self.anew_from)),
+            Some(why) => return Step::BeginAnew(why.clone()),
+            None => {}
         }
         let Some(renew) = self.renew.filter(|renew| now < *renew) else { return Step::LogIn };
         if self.site_wanted && now >= self.site_again {
@@ -191,6 +202,13 @@ impl Plan {
         self.heads = heads;
     }
 
+    /// A new epoch has begun, as was asked.
+    pub fn begun_anew(&mut self, heads: Heads, now: BoottimeMs) {
+        let wait = ANEW_AGAIN_MS << self.epochs.min(ANEW_DOUBLINGS);
+        (self.epochs, self.anew_from) = (self.epochs + 1, BoottimeMs(now.0 + wait));
+        self.see(heads);
+    }
+
     /// What is durable.
     pub fn heads(&self) -> Heads {
         self.heads
@@ -213,7 +231,7 @@ impl Plan {
     }
     /// True while a pause lasts.
     pub fn is_paused(&self, now: BoottimeMs) -> bool {
-        now < self.not_before
+        now < self.not_before || self.anew.is_some()
     }
     /// True if everything that is durable has been sent.
     pub fn is_drained(&self) -> bool {
@@ -358,3 +376,6 @@ impl Plan {
 fn later(now: BoottimeMs, wait: Duration) -> BoottimeMs {
     BoottimeMs(now.0.saturating_add(wait.as_millis() as u64))
 }
+
+#[cfg(test)]
+mod tests;

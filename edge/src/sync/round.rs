@@ -192,7 +192,7 @@ impl<'a> Rounds<'a> {
         let (answer, answered) = oneshot::channel();
         (self.shared.give)(Order::BeginAnew(why, answer));
         match answered.await {
-            Ok(Ok(heads)) => self.plan.see(heads),
+            Ok(Ok(heads)) => self.plan.begun_anew(heads, self.shared.now()),
             Ok(Err(fault)) => {
                 let error = with_causes(&fault);
                 tracing::error!(error, "a new epoch cannot begin");
