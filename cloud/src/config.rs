@@ -91,8 +91,10 @@ pub struct Config {
     pub database: DatabaseConfig,
     /// The hubs' record.
     pub ingest: IngestConfig,
-    /// Everything that is asked.
+    /// Everything that hubs ask.
     pub requests: RequestsConfig,
+    /// What people and programs ask.
+    pub api: ApiConfig,
 }
 
 /// `[database]`
@@ -117,7 +119,15 @@ pub struct IngestConfig {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RequestsConfig {
-    /// Requests in work at once, batches included.
+    /// Requests of hubs in work at once, batches included.
+    pub concurrent: usize,
+}
+
+/// `[api]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApiConfig {
+    /// Requests of people and programs in work at once.
     pub concurrent: usize,
 }
 
@@ -132,6 +142,7 @@ impl Default for Config {
             database: DatabaseConfig::default(),
             ingest: IngestConfig::default(),
             requests: RequestsConfig::default(),
+            api: ApiConfig::default(),
         }
     }
 }
@@ -151,6 +162,12 @@ impl Default for IngestConfig {
 impl Default for RequestsConfig {
     fn default() -> Self {
         Self { concurrent: 256 }
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self { concurrent: 6 }
     }
 }
 
@@ -185,6 +202,7 @@ impl Config {
         within("database.connections", self.database.connections as usize, 1_000)
             .or_else(|| within("ingest.concurrent", self.ingest.concurrent, 1_000))
             .or_else(|| within("requests.concurrent", self.requests.concurrent, 10_000))
+            .or_else(|| within("api.concurrent", self.api.concurrent, 1_000))
     }
 }
 

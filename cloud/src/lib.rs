@@ -3,7 +3,7 @@
 //! The modules in the order in which a record passes them:
 //! [`hub`] speaks to hubs (login, enrolment, batches); [`ingest`] decides what of a batch is taken and what follows from
 //! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it. Around them: [`config`] says where
-//! things are, [`key`] is what the hubs pin, [`clock`] and [`entropy`] are the only places that read time and randomness,
+//! things are, [`key`] is what the hubs pin, [`admission`] bounds what is in work, [`clock`] and [`entropy`] are the only places that read time and randomness,
 //! [`counters`] tells operators how it goes, [`service`] puts all of it together, [`commands`] is what an operator types.
 //!
 //! Invariants:
@@ -13,6 +13,7 @@
 //! - Nothing reaches the database but through a transaction that knows its organization, or through a named door.
 //! - The process keeps nothing that matters: any number of them can serve beside each other.
 
+pub mod admission;
 pub mod api;
 pub mod clock;
 pub mod commands;

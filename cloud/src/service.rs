@@ -5,9 +5,9 @@
 //! by a proxy that stands before it. It decides nothing about records.
 
 use crate::api;
+use crate::admission::{Admission, admit_hub, admit_person};
 use crate::config::{Config, ConfigError};
 use crate::counters;
-use crate::hub::admission::{Admission, admit_hub};
 use crate::hub::{self, HubState};
 use crate::key::{self, KeyError};
 use crate::store::safety::{self, SafetyError};
@@ -92,8 +92,7 @@ impl Service {
             between = ?safety.between,
             "the database can be used safely"
         );
-        let admission = Admission::new(config.requests.concurrent, config.ingest.concurrent);
-        Ok(Self { state: HubState { database, key }, admission, counters: counters() })
+        Ok(Self { state: HubState { database, key }, admission: Admission::new(&config), counters: counters() })
     }
 
     /// What hubs and people are served.
@@ -101,9 +100,11 @@ impl Service {
         let hubs = hub::routes()
             .with_state(self.state.clone())
             .layer(middleware::from_fn_with_state(self.admission.clone(), admit_hub));
+        let people = api::routes(self.state.database.clone())
+            .layer(middleware::from_fn_with_state(self.admission.clone(), admit_person));
         Router::new()
             .merge(hubs)
-            .merge(api::routes(self.state.database.clone()))
+            .merge(people)
             .route("/healthz", get(|| async { "ok\n" }))
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
     }

@@ -43,6 +43,9 @@ GRANT INSERT ON event_logs TO fg_app;
 GRANT SELECT, INSERT ON organizations, sites, claim_codes TO fg_operator;
 GRANT SELECT, INSERT, UPDATE ON credentials TO fg_operator;
 GRANT INSERT ON event_logs TO fg_operator;
+-- An operator hands out the record of a hub, as it is, to whoever wants to check it.
+GRANT SELECT ON units, points, hub_streams, hub_events, hub_checkpoints, reading_seals, reading_gaps, sensor_readings,
+    readings_quarantine TO fg_operator;
 
 GRANT SELECT ON organizations, profiles, sites, areas, units, alert_rules, hubs, devices, points, point_assignments,
     hub_sessions, hub_streams, hub_events, hub_clock, hub_checkpoints, reading_seals, reading_leaves, reading_gaps,

@@ -62,6 +62,8 @@ pub enum ApiError {
     Method,
     /// Parameters that cannot be used, each with what it may be.
     Parameters(Vec<ParameterFault>),
+    /// There is too much at once.
+    Busy,
     /// The database cannot do it.
     Store(StoreError),
 }
@@ -79,6 +81,7 @@ impl ApiError {
             Self::Id | Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameters(_) => StatusCode::BAD_REQUEST,
+            Self::Busy => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(fault) if views::is_passing(fault) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -108,12 +111,12 @@ impl ApiError {
                 "parameters that cannot be used",
                 "errors names each of them and what it may be",
             ),
-            Self::Store(_) if status == StatusCode::SERVICE_UNAVAILABLE => (
+            Self::Busy | Self::Store(_) if status == StatusCode::SERVICE_UNAVAILABLE => (
                 "urn:frostguard:problem:unavailable",
                 "not available now",
                 "ask again after the time in Retry-After",
             ),
-            Self::Store(_) => (
+            Self::Busy | Self::Store(_) => (
                 "urn:frostguard:problem:internal",
                 "a fault of our own",
                 "it has been written down; asking again may not help",
@@ -126,9 +129,13 @@ impl ApiError {
 
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
-        if let Self::Store(fault) = &self {
-            tracing::error!(fault = with_causes(fault), "a request to the API failed");
-            Count::Failed.one();
+        match &self {
+            Self::Store(fault) => {
+                tracing::error!(fault = with_causes(fault), "a request to the API failed");
+                Count::Failed.one();
+            }
+            Self::Busy => Count::Busy.one(),
+            Self::Key | Self::Id | Self::Path | Self::Method | Self::Parameters(_) => {}
         }
         let status = self.status();
         let mut response = (status, Json(self.told())).into_response();

@@ -13,6 +13,7 @@ use clap::Subcommand;
 use frostguard_shared::claim::{ClaimCode, Invitation};
 use frostguard_shared::ids::{IdRandom, OrganizationId, SiteId};
 use frostguard_shared::time::WallMs;
+use qrcode::render::unicode::Dense1x2;
 use serde_json::json;
 use std::io::Write;
 use uuid::Uuid;
@@ -273,7 +274,12 @@ impl ClaimCodeCommand {
         let invitation = Invitation { cloud: Some(config.public_url.clone()), code };
         let (code, link) = (invitation.code.to_string(), invitation.to_string());
         let machine = json!({"code": code, "link": link, "site": site.id, "organization": site.slug, "expires_at": expires});
-        let qr = qrcode::QrCode::new(link.as_bytes())?.render::<qrcode::render::unicode::Dense1x2>().build();
+        // Terminals write light on dark: what is written is the light half, the quiet zone with it.
+        let qr = qrcode::QrCode::new(link.as_bytes())?
+            .render()
+            .dark_color(Dense1x2::Light)
+            .light_color(Dense1x2::Dark)
+            .build();
         let people = format!(
             "{qr}\n\n{code}\n{link}\n\nIt makes one hub a hub of {} ({}), until {expires}. On the hub:\n  \
              frostguard-edge enrol '{link}'",

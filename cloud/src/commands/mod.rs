@@ -4,11 +4,12 @@
 //! written below here and in `main` only. A secret is shown once, by the command that makes it.
 
 mod access;
+mod export;
 mod keep;
 mod serve;
 
 use crate::config::{self, Config};
-use crate::store::Database;
+use crate::store::{Database, StoreError};
 use clap::{Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -47,6 +48,8 @@ enum Command {
     /// Keys that speak for an organization at the API
     #[command(subcommand)]
     ApiKey(access::ApiKeyCommand),
+    /// Write the record of a hub as a bundle for `frostguard-verify`
+    Export(export::Export),
 }
 
 #[derive(clap::Args)]
@@ -62,6 +65,9 @@ struct Output {
     #[arg(long)]
     json: bool,
 }
+
+/// The SQLSTATE of a role that may not do what was asked.
+const NO_PRIVILEGE: &str = "42501";
 
 /// A command that did not do what was asked: shown with its chain of causes.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
@@ -87,10 +93,18 @@ impl Arguments {
             Ok(()) => ExitCode::SUCCESS,
             Err(failure) => {
                 eprintln!("frostguard-cloud: {failure}");
-                let mut cause = failure.source();
+                let (mut last, mut cause) = (failure.to_string(), failure.source());
                 while let Some(next) = cause {
-                    eprintln!("  because: {next}");
-                    cause = next.source();
+                    // Some libraries tell their cause in their own words already.
+                    let text = next.to_string();
+                    if !last.ends_with(&text) {
+                        eprintln!("  because: {text}");
+                    }
+                    (last, cause) = (text, next.source());
+                }
+                let code = failure.downcast_ref::<StoreError>().and_then(StoreError::code);
+                if code.as_deref() == Some(NO_PRIVILEGE) {
+                    eprintln!("  this is an operator's command: DATABASE_URL names the login that has migrated");
                 }
                 ExitCode::FAILURE
             }
@@ -118,6 +132,7 @@ impl Arguments {
                 Command::Site(command) => command.run(&config).await,
                 Command::ClaimCode(command) => command.run(&config).await,
                 Command::ApiKey(command) => command.run(&config).await,
+                Command::Export(export) => export.run(&config).await,
             }
         })
     }

@@ -3,7 +3,6 @@
 //! Owns the routes of [`frostguard_shared::wire::path`]. Takes bodies of bounded size; gives messages or a
 //! [`frostguard_shared::wire::Problem`] with the HTTP status that its reason has. It decides nothing about records.
 
-pub mod admission;
 pub mod body;
 pub mod enrol;
 pub mod login;

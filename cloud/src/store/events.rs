@@ -11,7 +11,7 @@ use frostguard_shared::timeline::{ClockFact, Timeline};
 use sqlx::Row;
 
 /// The rows of a branch and of its parents before their forks, as `(stream row, first, last)`.
-fn lineage(cursors: &[EventsCursor], of: i16) -> Vec<(i64, u64, u64)> {
+pub(super) fn lineage(cursors: &[EventsCursor], of: i16) -> Vec<(i64, u64, u64)> {
     let mut parts = Vec::new();
     let (mut number, mut end) = (of, u64::MAX);
     while let Some(cursor) = cursors.iter().find(|cursor| cursor.branch.number == number) {

@@ -11,6 +11,7 @@ pub mod door_events;
 pub mod doors;
 pub mod event_log;
 pub mod events;
+pub mod export;
 pub mod fleet;
 pub mod live;
 pub mod migrate;
@@ -120,9 +121,14 @@ impl Duty {
     }
 }
 
-/// What opens a transaction. The id is rendered by its own type; nothing of it comes from outside.
+/// What opens a transaction.
 fn begin(duty: Duty, organization: Option<OrganizationId>) -> String {
-    let role = format!("BEGIN; SET LOCAL ROLE {}", duty.role());
+    opened_by("BEGIN", duty, organization)
+}
+
+/// The same with another first word. The id is rendered by its own type; nothing of it comes from outside.
+fn opened_by(how: &str, duty: Duty, organization: Option<OrganizationId>) -> String {
+    let role = format!("{how}; SET LOCAL ROLE {}", duty.role());
     match organization {
         Some(organization) => format!("{role}; SELECT set_config('app.org_id', '{organization}', true)"),
         None => role,
@@ -158,6 +164,21 @@ impl Database {
     /// The database cannot be reached.
     pub async fn tenant(&self, organization: OrganizationId, duty: Duty) -> Result<TenantTx, StoreError> {
         let begin = begin(duty, Some(organization));
+        let transaction =
+            self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
+        Ok(TenantTx::of(transaction, organization))
+    }
+
+    /// The same for reading alone, where everything is seen as it stood when the first of it was read.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn tenant_as_it_stands(
+        &self,
+        organization: OrganizationId,
+        duty: Duty,
+    ) -> Result<TenantTx, StoreError> {
+        let begin = opened_by("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY", duty, Some(organization));
         let transaction =
             self.pool.begin_with(AssertSqlSafe(begin)).await.map_err(StoreError::step("begin"))?;
         Ok(TenantTx::of(transaction, organization))

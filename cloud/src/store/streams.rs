@@ -218,7 +218,12 @@ async fn find_readings(
     }))
 }
 
-async fn sealed_before(tx: &mut TenantTx, journal: Journal, parent: i16, at: u64) -> Result<i64, StoreError> {
+pub(super) async fn sealed_before(
+    tx: &mut TenantTx,
+    journal: Journal,
+    parent: i16,
+    at: u64,
+) -> Result<i64, StoreError> {
     let row = query(
         "SELECT coalesce(max(r.last_seq), 0) AS sealed FROM reading_seals r JOIN hub_streams s ON s.id = r.stream_id
          WHERE s.feed = $1 AND s.epoch = $2 AND s.branch = $3 AND r.event_seq < $4",

@@ -1,10 +1,12 @@
 //! Admission: how much of what hubs and people ask is in work at once.
 //!
-//! Owns the two bounds, one on requests and one on batches within them. A request's body is read before its batch is
-//! admitted, so that a slow link holds up nobody else. Who comes beyond a bound waits a moment, and is then asked to
-//! come back: hubs keep what they have.
+//! Owns three bounds: on requests of hubs, on batches within them, and on requests of people, so that neither can keep
+//! the other from the database. A hub's body is read before its batch is admitted, so that a slow link holds up nobody
+//! else. Who comes beyond a bound waits a moment, and is then asked to come back: hubs keep what they have.
 
-use super::body::Refusal;
+use crate::api::problem::ApiError;
+use crate::config::Config;
+use crate::hub::body::Refusal;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -17,27 +19,43 @@ use std::time::Duration;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
-/// How long a request waits for its turn before it is sent away.
-const PATIENCE: Duration = Duration::from_millis(500);
+/// How long a hub waits for its turn before it is sent away: it comes back by itself.
+const HUBS_WAIT: Duration = Duration::from_millis(500);
+/// How long a person waits.
+const PEOPLE_WAIT: Duration = Duration::from_secs(5);
 
 /// The bounds.
 #[derive(Clone, Debug)]
 pub struct Admission {
-    requests: Arc<Semaphore>,
+    hubs: Arc<Semaphore>,
     batches: Arc<Semaphore>,
+    people: Arc<Semaphore>,
 }
 
 impl Admission {
-    /// So many requests, and so many batches among them.
-    pub fn new(requests: usize, batches: usize) -> Self {
-        Self { requests: Arc::new(Semaphore::new(requests)), batches: Arc::new(Semaphore::new(batches)) }
+    /// The bounds that the settings say.
+    pub fn new(config: &Config) -> Self {
+        let bound = |concurrent| Arc::new(Semaphore::new(concurrent));
+        Self {
+            hubs: bound(config.requests.concurrent),
+            batches: bound(config.ingest.concurrent),
+            people: bound(config.api.concurrent),
+        }
     }
 }
 
 async fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
-    match timeout(PATIENCE, Arc::clone(of).acquire_owned()).await {
+    match timeout(HUBS_WAIT, Arc::clone(of).acquire_owned()).await {
         Ok(Ok(permit)) => Ok(permit),
         _ => Err(Refusal::new(Reason::Busy, "there is too much at once; nothing was taken")),
+    }
+}
+
+/// Lets a request of a person or program in.
+pub async fn admit_person(State(admission): State<Admission>, request: Request, next: Next) -> Response {
+    match timeout(PEOPLE_WAIT, admission.people.acquire_owned()).await {
+        Ok(Ok(_turn)) => next.run(request).await,
+        _ => ApiError::Busy.into_response(),
     }
 }
 
@@ -50,7 +68,7 @@ pub async fn admit_hub(State(admission): State<Admission>, request: Request, nex
 }
 
 async fn admitted(admission: &Admission, request: Request, next: Next) -> Result<Response, Refusal> {
-    let _request = turn(&admission.requests).await?;
+    let _request = turn(&admission.hubs).await?;
     let (head, body) = request.into_parts();
     let body = read(body).await?;
     let is_batch = matches!(head.uri.path(), path::EVENTS | path::READINGS);
@@ -92,7 +110,7 @@ mod tests {
         }
     }
 
-    #[tokio::test(start_paused = true)]
+    #[tokio::test]
     async fn who_comes_beyond_the_bound_is_asked_to_come_back() {
         let bound = Arc::new(Semaphore::new(1));
         let held = turn(&bound).await.unwrap();
