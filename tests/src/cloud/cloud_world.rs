@@ -15,7 +15,7 @@ use super::service::{Cloud, LetIn};
 use crate::clock::{now, wait_for};
 use crate::error::SiteError;
 use crate::hub::Hub;
-use crate::oracle::journal::Journal;
+use crate::oracle::journal::{self, Journal};
 
 /// For a backlog, and for a hub that waits before it tries its cloud again.
 const DRAINED_WITHIN: Duration = Duration::from_secs(120);
@@ -78,21 +78,29 @@ impl CloudWorld {
     /// When the hub always has more to say.
     pub fn settled(&self, hub: &mut Hub) -> Result<Journal, SiteError> {
         for _ in 0..SETTLED_WITHIN {
-            self.drained(hub)?;
+            let mut heads = (String::new(), String::new());
+            let held = wait_for("the cloud holds the hub's whole file", DRAINED_WITHIN, || {
+                heads = (journal::heads(&hub.journal()).ok()?, self.heads(hub).ok()?);
+                (heads.0 == heads.1).then_some(())
+            });
+            held.map_err(|error| SiteError::Unexpected(format!("{error}: file and cloud are at {heads:?}")))?;
             hub.kill();
-            let journal = Journal::read(&hub.journal())?;
-            let heads =
-                [journal.events.last().map(|row| row.seq), journal.readings.last().map(|row| row.seq)];
-            let held = self.database.psql(&format!(
-                "SELECT last_seq FROM hub_streams WHERE feed = '{}' AND epoch = '{}' AND branch = 0 ORDER BY stream",
-                journal.hub, journal.epoch
-            ))?;
-            if heads.iter().map(|head| head.unwrap_or(0).to_string()).eq(held.lines()) {
-                return Ok(journal);
+            if journal::heads(&hub.journal())? == self.heads(hub)? {
+                return Journal::read(&hub.journal());
             }
             hub.start(None)?;
         }
         Err(SiteError::Unexpected("the hub never came to an end of what it had to say".to_owned()))
+    }
+
+    /// The last event and the last reading that the cloud holds of the hub's present epoch.
+    fn heads(&self, hub: &Hub) -> Result<String, SiteError> {
+        let epoch = journal::epoch(&hub.journal())?;
+        let held = self.database.psql(&format!(
+            "SELECT coalesce(max(last_seq) FILTER (WHERE stream = 1), 0), coalesce(max(last_seq) FILTER (WHERE stream = 2), 0)
+             FROM hub_streams WHERE epoch = '{epoch}' AND branch = 0"
+        ))?;
+        Ok(held.trim().to_owned())
     }
 
     /// Ends everything in order, the service first if it still runs.
