@@ -1,6 +1,7 @@
 -- One organization with something in every table, as enrolment and ingest would leave it. `@o@` stands for the eight
 -- digits that all of its ids begin with, `@name@` for the word that all of its texts hold. What is asked for by its
--- time lies around midnight UTC between June and July 2025; three readings, an entry and a set-aside reading are of now.
+-- time lies around midnight UTC between June and July 2025; three readings, an entry and a set-aside reading are
+-- of now.
 
 INSERT INTO organizations (id, name, slug) VALUES ('@o@-0000-7000-8000-000000000000', '@name@ Foods', '@name@');
 
@@ -43,12 +44,12 @@ INSERT INTO alert_rules (id, organization_id, unit_id, name) VALUES
     ('@o@-0000-7000-8000-000d00000001', '@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000300000001',
     '@name@ rule');
 
--- The first hub is heard, the second never was.
+-- The first hub is heard for as long as any test may last, the second no longer is.
 INSERT INTO hubs (id, organization_id, site_id, name, mac_address, firmware_version, last_seen_at, public_key,
                   enrolled_at, created_at) VALUES
     ('@o@-0000-7000-8000-000400000001', '@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000100000001',
     '@name@ Hub',
-     'b8:27:eb:00:00:01', '0.1.0', now(), sha256('@o@ key'), '2025-06-01T00:00:00Z', '2025-06-01T00:00:00Z'),
+     'b8:27:eb:00:00:01', '0.1.0', now() + interval '1 day', sha256('@o@ key'), '2025-06-01T00:00:00Z', '2025-06-01T00:00:00Z'),
     ('@o@-0000-7000-8000-000400000002', '@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000100000002',
     '@name@ Silent Hub',
      NULL, NULL, now() - interval '2 minutes 1 second', sha256('@o@ other key'), '2025-06-01T00:00:00Z',
