@@ -4,8 +4,8 @@
 //! request, and the end: what is in work is finished, for a bounded time. What is served is plain HTTP; TLS is spoken
 //! by a proxy that stands before it. It decides nothing about records.
 
-use crate::api;
 use crate::admission::{Admission, admit_hub, admit_person};
+use crate::api;
 use crate::config::{Config, ConfigError};
 use crate::counters;
 use crate::hub::{self, HubState};
@@ -92,7 +92,11 @@ impl Service {
             between = ?safety.between,
             "the database can be used safely"
         );
-        Ok(Self { state: HubState { database, key }, admission: Admission::new(&config), counters: counters() })
+        Ok(Self {
+            state: HubState { database, key },
+            admission: Admission::new(&config),
+            counters: counters(),
+        })
     }
 
     /// What hubs and people are served.

@@ -38,7 +38,8 @@ fn a_database_as_it_was_migrated_is_safe_and_nothing_stands_between() {
     let database = shared::cluster().unwrap().database().unwrap();
     let safety = check(&database.url()).unwrap();
     assert_eq!(safety.between, Between::Nothing);
-    let tables = "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'";
+    let tables =
+        "SELECT count(*) FROM pg_tables WHERE schemaname = 'public' AND tablename <> '_sqlx_migrations'";
     assert_eq!(database.psql(tables).unwrap().trim(), safety.tables.to_string());
     assert!(safety.tables > 50, "partitions are looked at as well: {}", safety.tables);
 }
@@ -105,7 +106,9 @@ fn a_login_that_may_more_than_serve_is_refused_and_so_is_one_that_may_less() {
         ("lesser", "", "fg_app", "has the roles \"fg_app\""),
     ];
     for (login, might, roles, expected) in logins {
-        database.psql(&format!("CREATE ROLE {login} LOGIN NOINHERIT {might}; GRANT {roles} TO {login}")).unwrap();
+        database
+            .psql(&format!("CREATE ROLE {login} LOGIN NOINHERIT {might}; GRANT {roles} TO {login}"))
+            .unwrap();
         let told = refused(&database.url().replace("//frostguard@", &format!("//{login}@")));
         assert!(told.contains(expected), "{login}: {told}");
     }
