@@ -81,6 +81,11 @@ pub(crate) fn node(left: Hash, right: Hash) -> Hash {
     sha256(&[&[1], &left.0, &right.0])
 }
 
+/// SHA-256 of some bytes as they are, with nothing before them: how a site message is named.
+pub fn digest(bytes: &[u8]) -> Hash {
+    sha256(&[bytes])
+}
+
 /// The RFC 6962 root over leaves; of no leaves, the hash of nothing.
 pub fn root(leaves: &[Hash]) -> Hash {
     match leaves {

@@ -65,7 +65,8 @@ fn enrolled(world: &AccessWorld, number: u8) -> HandmadeHub {
     hub
 }
 
-const COUNTS: &str = "SELECT (SELECT count(*) FROM hubs), (SELECT count(*) FROM units), (SELECT count(*) FROM devices),
+const COUNTS: &str =
+    "SELECT (SELECT count(*) FROM hubs), (SELECT count(*) FROM units), (SELECT count(*) FROM devices),
     (SELECT count(*) FROM points), (SELECT count(*) FROM profiles), (SELECT count(*) FROM alert_rules),
     (SELECT count(*) FROM areas), (SELECT count(*) FROM claim_codes WHERE used_at IS NOT NULL)";
 
@@ -88,7 +89,10 @@ fn an_empty_site_adopts_the_hub_s_site_with_its_ids_and_the_hub_logs_in(world: &
                   FROM devices d JOIN points p ON p.device_id = d.id";
     let (device_id, point) = (hub.site.devices[0].id, hub.site.devices[0].points[0].id);
     let told = world.ask(device).unwrap();
-    assert_eq!(told, format!("{device_id}|A8404100000000{:02X}|lht65|active|{}|{point}|air", 11, hub.site.units[0].id));
+    assert_eq!(
+        told,
+        format!("{device_id}|A8404100000000{:02X}|lht65|active|{}|{point}|air", 11, hub.site.units[0].id)
+    );
     assert_eq!(world.ask("SELECT count(*) FROM point_assignments").unwrap(), "0", "that follows from events");
 
     let nonce = world.challenge(hub.hub).unwrap();

@@ -175,9 +175,8 @@ impl AccessWorld {
             let _inside = runtime.enter();
             CloudDatabase::connect(&database.admin_url(), 1).map_err(failed)?
         };
-        let tenants = [1, 2].map(|number| {
-            (OrganizationId::from_bytes(id(number, 8)), SiteId::from_bytes(id(number, 9)))
-        });
+        let tenants = [1, 2]
+            .map(|number| (OrganizationId::from_bytes(id(number, 8)), SiteId::from_bytes(id(number, 9))));
         let world = Self { database, cloud, tenants, address, admin, runtime, _folder: folder };
         world.runtime.block_on(world.let_in()).map_err(failed)?;
         Ok(world)
@@ -228,7 +227,12 @@ impl AccessWorld {
     ///
     /// # Errors
     /// When there is no answer at all.
-    pub fn send(&self, token: Option<[u8; 32]>, path: &str, body: &[u8]) -> Result<(u16, Vec<u8>), SiteError> {
+    pub fn send(
+        &self,
+        token: Option<[u8; 32]>,
+        path: &str,
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>), SiteError> {
         let url = format!("http://{}{path}", self.address);
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let mut request = ureq::Agent::new_with_config(config).post(url).header("Content-Type", MEDIA_TYPE);
@@ -291,7 +295,12 @@ impl AccessWorld {
     ///
     /// # Errors
     /// When there is no answer at all.
-    pub fn tell<M: Encode<()>>(&self, token: [u8; 32], path: &str, message: &M) -> Result<Told<()>, SiteError> {
+    pub fn tell<M: Encode<()>>(
+        &self,
+        token: [u8; 32],
+        path: &str,
+        message: &M,
+    ) -> Result<Told<()>, SiteError> {
         let (status, body) = self.send(Some(token), path, &wire::to_bytes(message))?;
         if status < 300 {
             return Ok(Ok(()));
