@@ -3,8 +3,10 @@
 //! Must never look inside the verifier: what it prints and how it ends is all that an inspector has.
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
+use frostguard_edge::store::journal::Also;
 use frostguard_edge::store::{Draft, Journal};
 use frostguard_shared::axis::Stamp;
+use frostguard_shared::checkpoint::Checkpoint;
 use frostguard_shared::event::Fact;
 use frostguard_shared::ids::{EpochId, HubId, PointId};
 use frostguard_shared::quantity::{CentiCelsius, Dbm};
@@ -53,8 +55,22 @@ impl Recorded {
         recorded.event(Fact::HubStopped { reason: "told to".into() });
         recorded.readings(7);
         recorded.seal();
+        let note = recorded.signed();
+        recorded.keep(note);
         recorded.readings(2);
         recorded
+    }
+
+    /// What the hub's key says of everything so far.
+    fn signed(&self) -> (u64, String) {
+        let (size, root) = (self.journal.tree().size(), self.journal.tree().root());
+        let (hub, epoch) = (HubId::from_bytes([0x11; 16]), EpochId::from_bytes([0x22; 16]));
+        (size, Checkpoint { size, root }.sign(hub, epoch, &key()))
+    }
+
+    fn keep(&mut self, (size, note): (u64, String)) {
+        self.journal.also(Also::Checkpoint { size, note });
+        self.journal.commit().unwrap();
     }
 
     fn stamp(&mut self) -> Stamp {
@@ -171,6 +187,7 @@ fn a_journal_passes_while_the_hub_has_it_open_and_says_what_stays_open() {
     assert_eq!(verdict["verdict"], "PASS", "{verdict}");
     assert_eq!((&verdict["events"], &verdict["bad"]), (&4.into(), &Value::Null));
     assert_eq!((&verdict["readings_sealed"], &verdict["readings_unsealed"]), (&12.into(), &2.into()));
+    assert_eq!((&verdict["checkpoint"]["size"], &verdict["key"]), (&4.into(), &key.as_str().into()));
     let cannot = verdict["cannot_prove"].to_string();
     for open in ["the sensors told the truth", "nothing newer", "2 readings that no seal covers"] {
         assert!(cannot.contains(open), "{open}: {cannot}");
@@ -199,6 +216,27 @@ fn an_event_edited_with_the_sqlite_shell_is_named_by_its_number() {
     assert_eq!(verdict["differences"][0]["fails_in"], serde_json::json!(["against"]));
     let deleted = recorded.edited("deleted.jsonl", "DELETE FROM events WHERE seq = 2");
     assert_eq!(judged(&[text(&deleted)])["bad"]["seq"], 2);
+}
+
+#[test]
+fn a_chain_made_anew_over_an_edit_does_not_fit_what_the_key_has_signed() {
+    let told = |reason: &str| {
+        let mut recorded = Recorded::new();
+        recorded.event(Fact::HubStopped { reason: reason.into() });
+        recorded
+    };
+    let mut forged = told("forged");
+    forged.keep(told("true").signed());
+    let bad = judged(&[text(&forged.exported("forged.jsonl"))])["bad"].clone();
+    assert_eq!((&bad["kind"], &bad["after"]), (&"checkpoint".into(), &2.into()), "{bad}");
+    let mut cut = Recorded::new();
+    cut.keep(told("true").signed());
+    let bad = judged(&[text(&cut.exported("cut.jsonl"))])["bad"].clone();
+    assert_eq!(
+        (&bad["kind"], &bad["after"]),
+        (&"checkpoint".into(), &1.into()),
+        "events were removed: {bad}"
+    );
 }
 
 #[test]

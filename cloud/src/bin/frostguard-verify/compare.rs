@@ -5,6 +5,7 @@
 use crate::difference::Difference;
 use crate::side::{Place, Record, Side, SideError};
 use crate::words::Report;
+use std::cmp::Ordering;
 
 /// Differences, and ranges that one side lacks, that are told one by one.
 const TOLD_MAX: usize = 100;
@@ -40,11 +41,11 @@ pub(crate) fn compare(mut bundle: Side, mut against: Side) -> Result<Report, Sid
     loop {
         let order = match (&here, &there) {
             (None, None) => break,
-            (Some(_), None) => std::cmp::Ordering::Less,
-            (None, Some(_)) => std::cmp::Ordering::Greater,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
             (Some(here), Some(there)) => here.place.cmp(&there.place),
         };
-        compared.take(&here, &there, order);
+        compared.take(here.as_ref(), there.as_ref(), order);
         if order.is_le() {
             here = bundle.next_record()?;
         }
@@ -56,7 +57,7 @@ pub(crate) fn compare(mut bundle: Side, mut against: Side) -> Result<Report, Sid
 }
 
 impl Compared {
-    fn take(&mut self, here: &Option<Record>, there: &Option<Record>, order: std::cmp::Ordering) {
+    fn take(&mut self, here: Option<&Record>, there: Option<&Record>, order: Ordering) {
         match (here, there) {
             (Some(here), Some(there)) if order.is_eq() => self.both(here, there),
             (Some(here), _) if order.is_lt() => self.lacks(false, here.place),

@@ -76,7 +76,7 @@ fn run(arguments: &Arguments) -> Result<bool, SideError> {
     let mut bundle = Side::open(&arguments.bundle, arguments.key)?;
     let report = match &arguments.against {
         None => {
-            while bundle.next_record()?.is_some() {}
+            bundle.read_to_end()?;
             words::Report::alone(bundle.finish())
         }
         Some(against) => compare::compare(bundle, Side::open(against, arguments.key)?)?,

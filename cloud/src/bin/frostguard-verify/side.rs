@@ -149,31 +149,41 @@ impl Side {
     /// The next record that can be compared; `None` at the end.
     pub(crate) fn next_record(&mut self) -> Result<Option<Record>, SideError> {
         loop {
-            let read = read_line(&mut self.from, &mut self.line);
-            let ended = match read.map_err(|source| SideError::Read { path: self.path.clone(), source })? {
-                Ended::Nothing => return Ok(None),
-                ended => ended,
-            };
             let before = self.walk.bad_count();
-            let line = match (ended, Line::parse(&self.line)) {
-                (Ended::TooLong, _) => {
-                    self.walk.take_unreadable(FormFault::Long);
-                    continue;
-                }
-                (_, Err(fault)) => {
-                    let why = frostguard_shared::causes::with_causes(&fault);
-                    self.walk.take_unreadable(FormFault::Line(why));
-                    continue;
-                }
-                (_, Ok(line)) => line,
-            };
-            self.walk.take(&line);
+            let Some(line) = self.next_line()? else { return Ok(None) };
             let is_bad = self.walk.bad_count() > before;
             let Some((place, content)) = comparable(line) else { continue };
             // What stands out of order is bad already; it has no place among the others.
             if self.last.is_none_or(|last| last < place) {
                 self.last = Some(place);
                 return Ok(Some(Record { place, content, is_bad }));
+            }
+        }
+    }
+
+    /// Walks over all that is left, with nothing to compare it with.
+    pub(crate) fn read_to_end(&mut self) -> Result<(), SideError> {
+        while self.next_line()?.is_some() {}
+        Ok(())
+    }
+
+    /// The next line that is one of a bundle, after the walk has taken it.
+    fn next_line(&mut self) -> Result<Option<Line>, SideError> {
+        loop {
+            let read = read_line(&mut self.from, &mut self.line);
+            match read.map_err(|source| SideError::Read { path: self.path.clone(), source })? {
+                Ended::Nothing => return Ok(None),
+                Ended::TooLong => self.walk.take_unreadable(FormFault::Long),
+                Ended::Whole => match Line::parse(&self.line) {
+                    Ok(line) => {
+                        self.walk.take(&line);
+                        return Ok(Some(line));
+                    }
+                    Err(fault) => {
+                        let why = frostguard_shared::causes::with_causes(&fault);
+                        self.walk.take_unreadable(FormFault::Line(why));
+                    }
+                },
             }
         }
     }

@@ -170,9 +170,10 @@ impl Report {
         for range in &compared.lacking {
             let name = names[usize::from(!range.in_bundle)];
             let (kind, first, last) = (range.first.kind(), range.first.seq(), range.last.seq());
-            match first == last {
-                true => writeln!(out, "{name} does not have {kind} {first}")?,
-                false => writeln!(out, "{name} does not have {kind}s {first} to {last}")?,
+            if first == last {
+                writeln!(out, "{name} does not have {kind} {first}")?;
+            } else {
+                writeln!(out, "{name} does not have {kind}s {first} to {last}")?;
             }
         }
         if compared.lacking_untold > 0 {
