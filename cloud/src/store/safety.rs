@@ -97,6 +97,7 @@ pub struct Safety {
 /// # Errors
 /// It is not safe, or that cannot be found out.
 pub async fn check(database: &Database) -> Result<Safety, SafetyError> {
+    database.reach().await?;
     let mut tx =
         database.pool().begin().await.map_err(|fault| cannot_begin(StoreError::step("begin")(fault)))?;
     let (login, server) = login(&mut tx).await?;
