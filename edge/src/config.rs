@@ -62,6 +62,9 @@ pub struct Config {
     /// The journal.
     #[serde(default)]
     pub journal: JournalConfig,
+    /// The cloud.
+    #[serde(default)]
+    pub cloud: CloudConfig,
 }
 
 /// `[clock]`
@@ -116,6 +119,24 @@ pub struct LorawanConfig {
 pub struct JournalConfig {
     /// Readings are made durable together at least this often; a power cut loses at most so much of them.
     pub group_seconds: u16,
+}
+
+/// `[cloud]`
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CloudConfig {
+    /// Whether an enrolled hub speaks to its cloud.
+    pub enabled: bool,
+    /// The cloud's address for `enrol` with a bare code; a link carries its own.
+    pub url: Option<String>,
+    /// Certificates to trust beside those of the system, as PEM.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl Default for CloudConfig {
+    fn default() -> Self {
+        Self { enabled: true, url: None, ca_file: None }
+    }
 }
 
 impl Default for PageConfig {

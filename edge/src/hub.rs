@@ -12,10 +12,16 @@ use crate::identity::{Identity, IdentityError};
 use crate::page::{self, Page};
 use crate::site::{OutputKind, Site, SiteError};
 use crate::sources::{Heard, ble::Ble, lorawan::Lorawan};
+use crate::store::journal::{Heads, Stream};
+use crate::sync::batch::Sender;
+use crate::sync::plan::Held;
+use crate::sync::shown::CloudView;
+use crate::sync::{self, Shared};
 use crate::watch::{Refused, StartError, View, Watch, WatchError};
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs};
+use frostguard_shared::wire;
 use rustix::fs::{FlockOperation, Mode, flock};
 use rustix::io::Errno;
 use rustix::process::umask;
@@ -65,6 +71,9 @@ pub enum HubError {
     /// The watch could not go on.
     #[error("the watch could not go on")]
     Watch(#[from] WatchError),
+    /// The site cannot be told.
+    #[error("the site cannot be written as a message")]
+    SiteMessage(#[source] serde_json::Error),
     /// The watch's thread is gone.
     #[error("the watch's thread ended without a word")]
     Thread,
@@ -88,6 +97,8 @@ pub enum Input {
     Quiet(AlertId, oneshot::Sender<Result<(), Refused>>),
     /// A person acknowledges.
     Acknowledge(AlertId, PersonId, oneshot::Sender<Result<(), Refused>>),
+    /// Sync wants something.
+    Sync(sync::Order),
     /// The hub is to stop.
     Stop(&'static str),
 }
@@ -99,6 +110,8 @@ pub struct Hub {
     site: Arc<Site>,
     site_fault: Option<String>,
     watch: Watch,
+    sender: Sender,
+    site_message: Arc<wire::site::Site>,
     _lock: File,
 }
 
@@ -132,9 +145,11 @@ impl Hub {
                 "the identity cannot be written; going on with the old one"
             );
         }
+        let sender = Sender { hub: identity.hub(), key: identity.key() };
+        let site_message = Arc::new(site.message(identity.site()).map_err(HubError::SiteMessage)?);
         let group = DurationMs::seconds(i64::from(config.journal.group_seconds));
         let watch = Watch::start(&folder, Arc::clone(&site), identity, &boot_id()?, group, now)?;
-        Ok(Self { config, clock, site, site_fault, watch, _lock: lock })
+        Ok(Self { config, clock, site, site_fault, watch, sender, site_message, _lock: lock })
     }
 
     /// Runs until told to stop by a signal.
@@ -142,7 +157,7 @@ impl Hub {
     /// # Errors
     /// A part without which the hub is none.
     pub async fn run(self) -> Result<(), HubError> {
-        let Self { config, clock, site, site_fault, watch, _lock } = self;
+        let Self { config, clock, site, site_fault, watch, sender, site_message, _lock } = self;
         let (input, inputs) = sync_channel(QUEUE);
         let dropped = Arc::new(AtomicU64::new(0));
         let view = watch.view();
@@ -150,19 +165,37 @@ impl Hub {
         let client = format!("frostguard-{}", view.hub);
         let (desired, _) = watch::channel(watch.desired());
         let (view, views) = watch::channel(Arc::new(view));
+        let (heads, durable) = watch::channel(watch.heads());
+        let (shown, cloud) = watch::channel(CloudView::nothing());
+        let shared = Shared {
+            config: config.cloud.clone(),
+            state_dir: config.state_dir.clone(),
+            sender,
+            site: site_message,
+            clock: clock.clone(),
+            heads: durable,
+            held: Held {
+                events: watch.acknowledged(Stream::Events),
+                readings: watch.acknowledged(Stream::Readings),
+            },
+            views: views.clone(),
+            shown,
+            give: giving(&input),
+        };
         let mut parts = JoinSet::new();
         for output in &site.outputs {
             annunciate(&mut parts, &output.key, &output.kind, desired.subscribe(), input.clone());
         }
-        let outputs = Outputs { desired, view, dropped: Arc::clone(&dropped) };
+        let outputs = Outputs { desired, view, heads, dropped: Arc::clone(&dropped) };
         let mut end = spawn_watch(watch, inputs, clock.clone(), outputs)?;
         listen(&mut parts, &config, &clock, &client, &input, &dropped);
         let hear = hearing(&input, &dropped);
         if site_fault.is_some() {
             hear(Heard::Source { source: "site.toml", fault: site_fault });
         }
-        let page = Page::new(views, input.clone(), site, clock, &config.page);
+        let page = Page::new(views, cloud, input.clone(), site, clock, &config.page);
         parts.spawn(page::serve(config.page.listen, page, hear));
+        parts.spawn(sync::run(shared));
         let mut terminate = signal(SignalKind::terminate()).map_err(io("SIGTERM cannot be waited for"))?;
         let mut interrupt = signal(SignalKind::interrupt()).map_err(io("SIGINT cannot be waited for"))?;
         let reason = tokio::select! {
@@ -190,7 +223,7 @@ fn load_site(
     identity: &mut Identity,
     now: ClockSample,
 ) -> Result<(Arc<Site>, Option<String>), HubError> {
-    let kept = config.state_dir.join("site.in-force.toml");
+    let kept = config.state_dir.join(Site::IN_FORCE);
     match Site::load(&config.site, identity, now) {
         Ok(site) => {
             if let Err(fault) = std::fs::copy(&config.site, &kept) {
@@ -232,6 +265,7 @@ fn spawn_watch(
 struct Outputs {
     desired: watch::Sender<Desired>,
     view: watch::Sender<Arc<View>>,
+    heads: watch::Sender<Heads>,
     dropped: Arc<AtomicU64>,
 }
 
@@ -246,7 +280,8 @@ fn watch_over(
     loop {
         let idle = watch.idle(clock.sample());
         let input = inputs.recv_timeout(Duration::from_millis(idle.0 as u64));
-        let now = clock.sample();
+        let (now, voucher) = clock.sample_vouched();
+        watch.vouched_by(voucher);
         let mut answer = None;
         match input {
             Ok(Input::Heard(heard)) => watch.hear(heard, now)?,
@@ -255,6 +290,7 @@ fn watch_over(
             Ok(Input::Acknowledge(alert, person, to)) => {
                 answer = Some((to, watch.acknowledge(alert, person, now)?));
             }
+            Ok(Input::Sync(order)) => follow(&mut watch, order, now)?,
             Ok(Input::Stop(reason)) => return watch.stop(reason, now),
             Err(RecvTimeoutError::Timeout) => watch.tick(now)?,
             Err(RecvTimeoutError::Disconnected) => return watch.stop("all parts are gone", now),
@@ -265,6 +301,40 @@ fn watch_over(
             reply(to, done);
         }
     }
+}
+
+/// Does what sync asks for.
+fn follow(watch: &mut Watch, order: sync::Order, now: ClockSample) -> Result<(), WatchError> {
+    match order {
+        sync::Order::Note(held) => watch.note_held(held),
+        sync::Order::Enrolled(cloud, site) => watch.note_enrolled(cloud, site, now)?,
+        sync::Order::ClockSet(answer) => {
+            watch.tick(now)?;
+            // Sync may have begun anew since; it is told the time again then.
+            let _ = answer.send(());
+        }
+        sync::Order::BeginAnew(why, answer) => {
+            let begun = watch.begin_anew(why, now)?;
+            // Sync sees the new epoch in any case: it is shown with what is durable.
+            let _ = answer.send(begun.map(|()| watch.heads()));
+        }
+    }
+    Ok(())
+}
+
+/// The way of sync's orders to the watch. What the watch should note is dropped if the queue is full, for it comes
+/// again; what is waited for gets its place, on a thread that may wait.
+fn giving(input: &SyncSender<Input>) -> sync::Give {
+    let input = input.clone();
+    Arc::new(move |order| {
+        let given = match order {
+            note @ sync::Order::Note(_) => input.try_send(Input::Sync(note)).is_ok(),
+            order => tokio::task::block_in_place(|| input.send(Input::Sync(order))).is_ok(),
+        };
+        if !given {
+            tracing::debug!("the watch did not take an order of sync");
+        }
+    })
 }
 
 /// Whoever asked may have gone away since; what was wished is done all the same.
@@ -281,6 +351,8 @@ fn show(watch: &Watch, outputs: &Outputs, now: ClockSample, shown: &mut Boottime
         *present = desired;
         changed
     });
+    let heads = watch.heads();
+    outputs.heads.send_if_modified(|present| std::mem::replace(present, heads) != heads);
     if alarm_changed || now.boottime.0 >= shown.0 + VIEW_EVERY_MS {
         let mut view = watch.view();
         view.counters.insert("inputs.dropped".into(), outputs.dropped.load(Ordering::Relaxed));

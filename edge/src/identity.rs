@@ -1,20 +1,19 @@
 //! The identity file: who this hub is, whatever happens to its database.
 //!
 //! Owns the hub's id and signing key, the ids that belong to the keys of the site document, the high-water marks of
-//! wall and rule time, and the head that the record had when they were last raised. It lies beside the database and is written whole: temporary file, fsync, rename, fsync of
-//! the folder. The key never leaves this file and this process.
+//! wall and rule time, and the head that the record had when they were last raised. It lies beside
+//! the database and is written whole. The key never leaves this file and this process.
 
+use crate::durable;
 use crate::entropy::{self, EntropyError};
-use ed25519_dalek::SigningKey;
 use frostguard_shared::event::OldEpoch;
 use frostguard_shared::ids::{DeviceId, HubId, PersonId, PointId, SiteId, UnitId};
 use frostguard_shared::point::Channel;
+use frostguard_shared::signature::SecretKey;
 use frostguard_shared::time::{ClockSample, RuleMs, WallMs};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 
@@ -129,9 +128,17 @@ impl Identity {
     pub fn hub(&self) -> HubId {
         self.form.hub
     }
+    /// The site.
+    pub fn site(&self) -> SiteId {
+        self.form.site
+    }
+    /// The hub's key. It leaves neither the identity file nor this process.
+    pub fn key(&self) -> SecretKey {
+        SecretKey::from_seed(&self.form.key)
+    }
     /// The public half of the hub's key, in hex.
     pub fn public_key(&self) -> String {
-        hex::encode(SigningKey::from_bytes(&self.form.key).verifying_key().as_bytes())
+        self.key().public().to_string()
     }
     /// The latest trusted wall time of any earlier run.
     pub fn wall_mark(&self) -> WallMs {
@@ -209,23 +216,12 @@ impl Identity {
         if !self.changed {
             return Ok(());
         }
-        let failed = |step| {
-            let path = self.path.clone();
-            move |source| IdentityError::File { path, step, source }
-        };
         let text = serde_json::to_vec_pretty(&self.form)
             .map_err(|source| IdentityError::Damaged { path: self.path.clone(), source })?;
-        let temporary = self.path.with_extension("json.new");
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(0o600);
-        let mut file = options.open(&temporary).map_err(failed("made"))?;
-        file.write_all(&text).map_err(failed("written"))?;
-        file.sync_all().map_err(failed("made durable"))?;
-        fs::rename(&temporary, &self.path).map_err(failed("put in place"))?;
-        let folder = self.path.parent().unwrap_or(Path::new("."));
-        File::open(folder)
-            .and_then(|folder| folder.sync_all())
-            .map_err(failed("made durable in its folder"))?;
+        durable::replace(&self.path, &text).map_err(|fault| {
+            let (path, step, source) = (self.path.clone(), fault.step, fault.source);
+            IdentityError::File { path, step, source }
+        })?;
         self.changed = false;
         Ok(())
     }

@@ -3,7 +3,7 @@
 //! The modules in the order in which a temperature passes them:
 //! [`sources`] turn a radio's bytes into frames; [`intake`] decides what of them becomes a record; [`store`] keeps
 //! the journal; [`watch`] folds records by the shared rules and records what follows; [`annunciators`] make it
-//! heard; [`page`] shows it. Around them: [`config`] and [`site`] say what is where, [`identity`] says who this hub is,
+//! heard; [`page`] shows it; [`sync`] takes the record to the cloud if the hub is enrolled in one. Around them: [`config`] and [`site`] say what is where, [`identity`] says who this hub is,
 //! [`clock`] and [`entropy`] are the only places that read time and randomness, [`hub`] puts all of it together.
 //!
 //! Invariants:
@@ -17,6 +17,8 @@ pub mod annunciators;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod durable;
+pub mod enrolment;
 pub mod entropy;
 #[cfg(feature = "faults")]
 pub mod faults;
@@ -28,4 +30,5 @@ pub mod pin;
 pub mod site;
 pub mod sources;
 pub mod store;
+pub mod sync;
 pub mod watch;

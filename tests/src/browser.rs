@@ -29,6 +29,7 @@ pub struct Browser {
     base: String,
     origin: String,
     host: Option<String>,
+    key: Option<String>,
 }
 
 impl Browser {
@@ -42,7 +43,7 @@ impl Browser {
             .build()
             .new_agent();
         let base = format!("http://127.0.0.1:{port}");
-        Browser { agent, origin: base.clone(), base, host: None }
+        Browser { agent, origin: base.clone(), base, host: None, key: None }
     }
 
     /// The same browser on a page of another origin, as a hostile site's form would be sent.
@@ -55,6 +56,12 @@ impl Browser {
     #[must_use]
     pub fn calling_it(&self, host: &str) -> Browser {
         Browser { host: Some(host.to_owned()), ..self.clone() }
+    }
+
+    /// The same as a program that shows a key of the API.
+    #[must_use]
+    pub fn with_key(&self, key: &str) -> Browser {
+        Browser { key: Some(format!("Bearer {key}")), ..self.clone() }
     }
 
     /// The address of a path.
@@ -71,6 +78,9 @@ impl Browser {
         let mut request = self.agent.get(&url);
         if let Some(host) = &self.host {
             request = request.header("Host", host);
+        }
+        if let Some(key) = &self.key {
+            request = request.header("Authorization", key);
         }
         read(request.call(), &url)
     }

@@ -26,15 +26,23 @@ pub enum Fault {
     BeforeCommittingAlarm,
     /// Having committed an `alert.raised`, before anything has been told to make noise.
     AfterCommittingAlarm,
+    /// At one of the places that are counted, when the hub comes there for the n-th time.
+    Counted {
+        /// The place's name.
+        place: &'static str,
+        /// The time that counts, from 1.
+        time: u64,
+    },
 }
 
 impl Fault {
     fn variable(self) -> (&'static str, String) {
         let place = match self {
-            Fault::BeforeCommittingAlarm => "before_commit:alert.raised",
-            Fault::AfterCommittingAlarm => "after_commit:alert.raised",
+            Fault::BeforeCommittingAlarm => "before_commit:alert.raised".to_owned(),
+            Fault::AfterCommittingAlarm => "after_commit:alert.raised".to_owned(),
+            Fault::Counted { place, time } => format!("{place}:{time}"),
         };
-        ("FROSTGUARD_FAULT", place.to_owned())
+        ("FROSTGUARD_FAULT", place)
     }
 }
 
@@ -59,6 +67,7 @@ pub struct Hub {
     page_port: u16,
     bus_address: String,
     observer: Vec<OsString>,
+    settings: Vec<(&'static str, String)>,
     running: Option<Daemon>,
 }
 
@@ -75,6 +84,7 @@ impl Hub {
             page_port: free_port()?,
             bus_address: around.bus_address.to_owned(),
             observer: Vec::new(),
+            settings: Vec::new(),
             running: None,
         };
         let journal = hub.state_dir();
@@ -96,6 +106,11 @@ impl Hub {
     /// its parent, so that the hub can still be asked to end.
     pub fn observed_by(&mut self, observer: Vec<OsString>) {
         self.observer = observer;
+    }
+
+    /// Has later starts go by another setting, named as the environment names it.
+    pub fn setting(&mut self, variable: &'static str, value: &str) {
+        self.settings.push((variable, value.to_owned()));
     }
 
     /// The process id of the hub, if it was started and has not been stopped.
@@ -146,6 +161,7 @@ impl Hub {
     /// When its process cannot be started.
     pub fn launch(&mut self, fault: Option<Fault>) -> Result<Instant, SiteError> {
         let mut environment = vec![("DBUS_SYSTEM_BUS_ADDRESS", self.bus_address.clone())];
+        environment.extend(self.settings.iter().cloned());
         environment.extend(fault.map(Fault::variable));
         let mut words = self.observer.clone();
         words.extend([
@@ -216,6 +232,40 @@ impl Hub {
         answer_of(command, input)
     }
 
+    /// Runs another command of the hub's program about this hub, which must succeed.
+    fn about_it(&self, arguments: &[&str]) -> Result<Answer, SiteError> {
+        let config = self.config.display().to_string();
+        let mut words = arguments.to_vec();
+        words.extend(["--config", &config]);
+        let answer = self.command(&words, None)?;
+        if !answer.status.success() {
+            let said = &answer.stderr;
+            return Err(SiteError::Unexpected(format!("frostguard-edge {}: {said}", arguments.join(" "))));
+        }
+        Ok(answer)
+    }
+
+    /// Makes the hub a hub of the site that an invitation is for, as its owner does.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn enrol(&self, invitation: &str) -> Result<(), SiteError> {
+        self.about_it(&["enrol", invitation]).map(|_| ())
+    }
+
+    /// Writes the record as a bundle.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn export(&self, bundle: &Path) -> Result<(), SiteError> {
+        self.about_it(&["export", "--out", &bundle.display().to_string()]).map(|_| ())
+    }
+
+    /// The file of the hub's journal.
+    pub fn journal(&self) -> PathBuf {
+        self.state_dir().join("journal.db")
+    }
+
     /// Checks the record's chain with the hub's own command.
     ///
     /// # Errors
@@ -248,7 +298,7 @@ impl Hub {
             return Err(SiteError::Unexpected("the record is read only while the hub is stopped".to_owned()));
         }
         let mut command = Command::new("sqlite3");
-        command.arg("-readonly").arg(self.state.join("state/journal.db"));
+        command.arg("-readonly").arg(self.journal());
         command.arg("SELECT CAST(bytes AS TEXT) FROM events ORDER BY seq");
         let answer = answer_of(command, None)?;
         if !answer.status.success() {

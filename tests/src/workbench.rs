@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -32,7 +33,7 @@ pub struct Workbench {
     /// The network server.
     pub network: NetworkServer,
     /// The Bluetooth daemon.
-    pub bluez: BluezDouble,
+    pub bluez: Arc<BluezDouble>,
     /// The message bus.
     pub bus: PrivateBus,
     /// The MQTT broker.
@@ -47,7 +48,7 @@ impl Workbench {
     pub fn lay_out(state: &Path, site: &str) -> Result<Workbench, SiteError> {
         let broker = Broker::start(&state.join("broker"))?;
         let bus = PrivateBus::start(&state.join("bus"))?;
-        let bluez = BluezDouble::start(bus.address())?;
+        let bluez = Arc::new(BluezDouble::start(bus.address())?);
         let around = Surroundings { broker_port: broker.port(), bus_address: bus.address(), site, pin: PIN };
         let hub = Hub::prepare(&state.join("hub"), &around)?;
         let network = NetworkServer::connect(broker.port());

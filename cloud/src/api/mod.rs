@@ -27,6 +27,7 @@ use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
 use axum::middleware::map_response;
 use axum::response::Response;
+use axum::routing::any;
 use caller::ApiState;
 use problem::ApiError;
 use utoipa::openapi::OpenApi;
@@ -44,7 +45,9 @@ pub fn routes(database: Database) -> Router {
         .fallback(async || ApiError::Path)
         .layer(map_response(not_to_be_kept))
         .with_state(ApiState::new(database, &openapi()));
-    Router::new().nest(PREFIX, inner)
+    // The one path beneath the prefix that nesting leaves to whoever is outside.
+    let bare = any(async || ApiError::Path).layer(map_response(not_to_be_kept));
+    Router::new().nest(PREFIX, inner).route(&format!("{PREFIX}/"), bare)
 }
 
 /// The document that describes the API.

@@ -106,7 +106,9 @@ impl Arguments {
                 }
                 let code = failure.downcast_ref::<StoreError>().and_then(StoreError::code);
                 if code.as_deref() == Some(NO_PRIVILEGE) {
-                    eprintln!("  this is an operator's command: DATABASE_URL names the login that has migrated");
+                    eprintln!(
+                        "  this is an operator's command: DATABASE_URL names the login that has migrated"
+                    );
                 }
                 ExitCode::FAILURE
             }

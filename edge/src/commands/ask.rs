@@ -1,10 +1,13 @@
 //! Questions to a hub that need not be running: is its configuration right, does its record verify?
 
 use super::Failure;
-use crate::config::Config;
+use crate::config::{CloudConfig, Config};
 use crate::pin;
 use crate::site::document::Document;
 use crate::store::{self, inspect, inspect::VerifyError};
+use crate::sync::http::Address;
+use crate::sync::tls;
+use frostguard_shared::causes::with_causes;
 use std::io::{BufRead, Write};
 
 /// Checks configuration and site document.
@@ -14,7 +17,27 @@ pub(super) fn check(config: &Config) -> Result<(), Failure> {
     for unit in document.unlimited() {
         writeln!(out, "warning: unit \"{unit}\" has no temperature limits; nothing guards its temperature")?;
     }
+    cloud(&mut out, &config.cloud)?;
     writeln!(out, "the configuration and {} are right: {}", config.site.display(), document.summary())?;
+    Ok(())
+}
+
+/// A cloud that cannot be asked is no reason not to guard, so it is a warning.
+fn cloud(out: &mut impl Write, cloud: &CloudConfig) -> Result<(), Failure> {
+    if let Some(fault) = cloud.url.as_deref().and_then(|url| Address::parse(url).err()) {
+        writeln!(out, "warning: [cloud] url: {fault}")?;
+    }
+    if let Some(path) = &cloud.ca_file
+        && let Err(fault) = tls::roots(Some(path))
+    {
+        writeln!(out, "warning: [cloud] ca_file: {}", with_causes(&fault))?;
+    }
+    if !cloud.enabled {
+        writeln!(
+            out,
+            "warning: [cloud] enabled is false: nobody far away is told, even if the hub is enrolled"
+        )?;
+    }
     Ok(())
 }
 

@@ -1,10 +1,12 @@
 //! The command line: what a person can ask of `frostguard-edge`.
 //!
 //! Owns arguments, output for people and machines, and exit codes: 0 done, 1 not, 2 wrong usage. Standard output is
-//! written here and in `main` only.
+//! written here only.
 
 mod ask;
+mod enrol;
 mod export;
+mod status;
 
 use crate::config::{self, Config};
 use crate::hub::Hub;
@@ -29,6 +31,16 @@ pub struct Arguments {
 enum Command {
     /// Run the hub until it is told to stop (SIGTERM or Ctrl-C)
     Run(At),
+    /// Make this hub a hub of a site in a cloud, by a claim code
+    Enrol(enrol::EnrolArguments),
+    /// Show units, alarms, and how far the cloud holds the record
+    Status {
+        #[command(flatten)]
+        at: At,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -80,6 +92,10 @@ impl Arguments {
     pub fn execute(self) -> ExitCode {
         let done = match self.command {
             Command::Run(at) => run(&at),
+            Command::Enrol(arguments) => {
+                arguments.at.load().and_then(|config| enrol::run(&arguments, &config))
+            }
+            Command::Status { at, json } => at.load().and_then(|config| status::run(&config, json)),
             Command::Config(ConfigCommand::Check(at)) => at.load().and_then(|config| ask::check(&config)),
             Command::Chain(ChainCommand::Verify { at, json }) => {
                 at.load().and_then(|config| ask::verify(&config, json))
@@ -108,5 +124,8 @@ fn run(at: &At) -> Result<(), Failure> {
         tracing_subscriber::EnvFilter::try_from_env("FROSTGUARD_LOG").unwrap_or_else(|_| "info".into());
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false).init();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    Ok(runtime.block_on(async { Hub::open(config)?.run().await })?)
+    let done = runtime.block_on(async { Hub::open(config)?.run().await });
+    // A thread that waits for a name server or a dead line holds nothing that the record needs.
+    runtime.shutdown_background();
+    Ok(done?)
 }

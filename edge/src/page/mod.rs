@@ -14,6 +14,7 @@ use crate::hub::Input;
 use crate::pin::{self, Tries};
 use crate::site::Site;
 use crate::sources::Heard;
+use crate::sync::shown::CloudView;
 use crate::watch::{AlarmView, Refused, View};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
@@ -43,6 +44,7 @@ const HASHES_AT_ONCE: usize = 1;
 #[derive(Clone)]
 pub struct Page {
     views: watch::Receiver<Arc<View>>,
+    cloud: watch::Receiver<CloudView>,
     input: SyncSender<Input>,
     site: Arc<Site>,
     clock: Clock,
@@ -55,6 +57,7 @@ impl Page {
     /// A page of this site at this address.
     pub fn new(
         views: watch::Receiver<Arc<View>>,
+        cloud: watch::Receiver<CloudView>,
         input: SyncSender<Input>,
         site: Arc<Site>,
         clock: Clock,
@@ -62,7 +65,7 @@ impl Page {
     ) -> Self {
         let guard = Arc::new(Guard::new(&config.hosts, config.listen));
         let (tries, hashing) = (Arc::default(), Arc::new(Semaphore::new(HASHES_AT_ONCE)));
-        Self { views, input, site, clock, tries, hashing, guard }
+        Self { views, cloud, input, site, clock, tries, hashing, guard }
     }
 
     fn view(&self) -> Arc<View> {
@@ -111,7 +114,8 @@ pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
 
 async fn overview(State(page): State<Page>) -> Response {
     let view = page.view();
-    html(StatusCode::OK, render::overview(&view, page.is_live(&view), &page.site))
+    let cloud = page.cloud.borrow().clone();
+    html(StatusCode::OK, render::overview(&view, &cloud, page.is_live(&view), &page.site))
 }
 
 async fn style() -> Response {
@@ -121,7 +125,8 @@ async fn style() -> Response {
 
 async fn status(State(page): State<Page>) -> Json<serde_json::Value> {
     let view = page.view();
-    Json(render::status(&view, page.is_live(&view)))
+    let cloud = page.cloud.borrow().clone();
+    Json(render::status(&view, &cloud, page.is_live(&view)))
 }
 
 async fn alarm(State(page): State<Page>, Path(id): Path<String>) -> Response {

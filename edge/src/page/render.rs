@@ -2,6 +2,7 @@
 
 use crate::annunciators::mqtt::rfc3339;
 use crate::site::Site;
+use crate::sync::shown::{CloudState, CloudView, Progress};
 use crate::watch::{AlarmView, PointView, UnitView, View};
 use askama::Template;
 use frostguard_shared::alarm::{Condition, Severity, Sounding};
@@ -22,6 +23,7 @@ struct Overview<'a> {
     faults: Vec<String>,
     alarms: Vec<Alarm>,
     units: Vec<Unit<'a>>,
+    cloud: String,
 }
 
 struct Unit<'a> {
@@ -69,7 +71,7 @@ struct Message<'a> {
 }
 
 /// The overview.
-pub fn overview(view: &View, is_live: bool, site: &Site) -> Result<String, askama::Error> {
+pub fn overview(view: &View, cloud: &CloudView, is_live: bool, site: &Site) -> Result<String, askama::Error> {
     let sources = view
         .sources
         .iter()
@@ -86,6 +88,7 @@ pub fn overview(view: &View, is_live: bool, site: &Site) -> Result<String, askam
         faults: sources.chain(outputs).collect(),
         alarms: view.alarms.iter().map(|alarm| alarm_shown(alarm, site)).collect(),
         units: view.units.iter().map(|unit| unit_shown(unit, site)).collect(),
+        cloud: cloud_shown(cloud, site),
     }
     .render()
 }
@@ -188,8 +191,52 @@ fn alarm_shown(view: &AlarmView, site: &Site) -> Alarm {
     }
 }
 
+/// The cloud in one line.
+fn cloud_shown(cloud: &CloudView, site: &Site) -> String {
+    let name = cloud.name.as_deref().unwrap_or("the cloud");
+    let waiting = match cloud.waiting() {
+        0 => "nothing waits".to_owned(),
+        1 => "1 record waits".to_owned(),
+        count => format!("{count} records wait"),
+    };
+    let error = cloud.error.as_ref().map(|error| format!(" ({error})")).unwrap_or_default();
+    match cloud.state {
+        CloudState::NotEnrolled => format!("not connected to a cloud{error}"),
+        CloudState::Connecting => format!("connecting to {name}; {waiting}{error}"),
+        CloudState::Live => format!("{name} holds the record; {waiting}{error}"),
+        CloudState::Draining => {
+            let progress = cloud.progress.map(|progress| {
+                let Progress { percent, per_second, seconds_left } = progress;
+                format!(": {percent} % sent, {per_second} a second, {seconds_left} s left")
+            });
+            format!("sending to {name}; {waiting}{}{error}", progress.unwrap_or_default())
+        }
+        CloudState::Waiting => {
+            let until =
+                cloud.until.map(|until| format!("trying again at {}; ", local(until, site, "%H:%M:%S")));
+            let since = local(cloud.since, site, "%H:%M");
+            format!("{name} not reached since {since}; {}{waiting}{error}", until.unwrap_or_default())
+        }
+    }
+}
+
+fn cloud_status(cloud: &CloudView) -> Value {
+    json!({
+        "state": cloud.state,
+        "url": cloud.url,
+        "name": cloud.name,
+        "events": cloud.events,
+        "readings": cloud.readings,
+        "waiting": cloud.waiting(),
+        "since": rfc3339(cloud.since),
+        "until": cloud.until.map(rfc3339),
+        "error": cloud.error,
+        "progress": cloud.progress,
+    })
+}
+
 /// The same for machines.
-pub fn status(view: &View, is_live: bool) -> Value {
+pub fn status(view: &View, cloud: &CloudView, is_live: bool) -> Value {
     let units: Vec<Value> = view
         .units
         .iter()
@@ -213,6 +260,7 @@ pub fn status(view: &View, is_live: bool) -> Value {
         "outputs": view.outputs.iter().map(|(name, fault)| (name.clone(), fault_status(fault))).collect::<serde_json::Map<_, _>>(),
         "storage": fault_status(&view.storage_fault),
         "counters": view.counters,
+        "cloud": cloud_status(cloud),
     })
 }
 

@@ -4,6 +4,7 @@
 //! point its unit. Reading and checking the text is in [`document`]; here it becomes types that cannot be wrong.
 
 pub mod document;
+mod message;
 
 pub use document::SiteError;
 
@@ -35,6 +36,20 @@ pub enum UnitType {
     WalkInFreezer,
     /// A blast chiller.
     BlastChiller,
+}
+
+impl UnitType {
+    /// The word of the database's list.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Fridge => "fridge",
+            Self::Freezer => "freezer",
+            Self::DisplayCase => "display_case",
+            Self::WalkInCooler => "walk_in_cooler",
+            Self::WalkInFreezer => "walk_in_freezer",
+            Self::BlastChiller => "blast_chiller",
+        }
+    }
 }
 
 /// A person who may acknowledge at this hub.
@@ -144,6 +159,9 @@ pub struct Site {
 }
 
 impl Site {
+    /// The copy of the document in force, in the state folder.
+    pub const IN_FORCE: &'static str = "site.in-force.toml";
+
     /// Loads and resolves a site document. New keys get ids in the identity file, which the caller saves.
     ///
     /// # Errors

@@ -6,7 +6,8 @@
 use super::export::Snapshot;
 use super::{StoreError, open_read_only};
 use frostguard_shared::chain::Hash;
-use frostguard_shared::ids::EpochId;
+use frostguard_shared::event::OldEpoch;
+use frostguard_shared::ids::{EpochId, HubId};
 use frostguard_shared::verify::{Verdict, Walk};
 use rusqlite::OptionalExtension;
 use std::path::Path;
@@ -30,7 +31,7 @@ pub enum VerifyError {
 ///
 /// # Errors
 /// It cannot be read.
-pub(crate) fn head(path: &Path) -> Result<Option<(EpochId, u64, Hash)>, StoreError> {
+pub(crate) fn head(path: &Path) -> Result<Option<OldEpoch>, StoreError> {
     let connection = open_read_only(path)?;
     let row: Option<([u8; 16], i64, [u8; 32])> = connection
         .query_row(
@@ -40,7 +41,47 @@ pub(crate) fn head(path: &Path) -> Result<Option<(EpochId, u64, Hash)>, StoreErr
         )
         .optional()
         .map_err(StoreError::sqlite("read"))?;
-    Ok(row.map(|(epoch, seq, hash)| (EpochId::from_bytes(epoch), seq as u64, Hash(hash))))
+    Ok(row.map(|(epoch, seq, hash)| OldEpoch {
+        epoch: EpochId::from_bytes(epoch),
+        seq: seq as u64,
+        hash: Hash(hash),
+    }))
+}
+
+/// How far a journal goes, and how far the cloud has said that it holds it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Ends {
+    /// The hub.
+    pub hub: HubId,
+    /// The last event recorded, and the last one that the cloud holds.
+    pub events: (u64, u64),
+    /// The same of readings.
+    pub readings: (u64, u64),
+}
+
+/// The ends of a journal.
+///
+/// # Errors
+/// It cannot be read.
+pub fn ends(path: &Path) -> Result<Ends, StoreError> {
+    let connection = open_read_only(path)?;
+    let step = || StoreError::sqlite("read");
+    let number = |sql: &str| {
+        let found = connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).optional();
+        Ok::<u64, StoreError>(found.map_err(step())?.flatten().unwrap_or(0) as u64)
+    };
+    let hub = connection.query_row("SELECT hub FROM epoch", [], |row| row.get(0)).map_err(step())?;
+    Ok(Ends {
+        hub: HubId::from_bytes(hub),
+        events: (
+            number("SELECT max(seq) FROM events")?,
+            number("SELECT acknowledged FROM cursors WHERE stream = 2")?,
+        ),
+        readings: (
+            number("SELECT max(seq) FROM readings")?,
+            number("SELECT acknowledged FROM cursors WHERE stream = 1")?,
+        ),
+    })
 }
 
 /// Verifies a journal from the bytes in its file.

@@ -6,25 +6,25 @@
 //! rules or times; whoever appends brings the stamp.
 
 use super::read::Tail;
-use super::rows;
+use super::write::{forget_snapshots, write_also, write_readings, write_snapshot};
 use super::{StoreError, open};
 use frostguard_shared::axis::Stamp;
 use frostguard_shared::chain::{Hash, SEAL_MAX, genesis, leaf, link, root};
 use frostguard_shared::event::{Actor, Envelope, Event, Fact, OldEpoch, Subject, to_bytes};
-use frostguard_shared::ids::{AlertId, EpochId, HubId, PointId};
+use frostguard_shared::ids::{AlertId, EpochId, HubId, PointId, SiteId};
 use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{EpisodeKey, State};
+use frostguard_shared::signature::PublicKey;
 use frostguard_shared::time::{Boot, DurationMs, RuleMs};
-use rusqlite::{Connection, OptionalExtension, Transaction, params};
+use frostguard_shared::tree::Frontier;
+use rusqlite::{Connection, OptionalExtension, params};
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// Readings that wait in memory while the disk cannot be written; more are counted as lost.
 pub const OPEN_READINGS_MAX: usize = 20_000;
 /// How far back records can be folded again on the hub.
 pub const HISTORY: DurationMs = DurationMs::minutes(72 * 60);
-/// Of the snapshots in such a stretch of the axis only the last is kept.
-const SNAPSHOT_EVERY_MS: i64 = 15 * 60_000;
 /// Frames kept at most that wait for the clock.
 pub const WAITING_MAX: i64 = 10_000;
 
@@ -103,6 +103,91 @@ pub enum Also {
         /// The highest row placed.
         up_to: i64,
     },
+    /// How far the cloud holds a stream.
+    Acknowledged {
+        /// Which.
+        stream: Stream,
+        /// The last number that it holds without a hole before it.
+        seq: u64,
+    },
+    /// A checkpoint that this hub's key has signed.
+    Checkpoint {
+        /// The number of its last event.
+        size: u64,
+        /// The signed note.
+        note: String,
+    },
+    /// The enrolment that was recorded.
+    Enrolled {
+        /// The cloud's key.
+        cloud: PublicKey,
+        /// The site.
+        site: SiteId,
+    },
+}
+
+/// A stream of the record, as cursors name it.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Stream {
+    /// Readings.
+    Readings,
+    /// Events.
+    Events,
+}
+
+impl Also {
+    /// True if `earlier` need not be written where this is.
+    fn replaces(&self, earlier: &Self) -> bool {
+        match (self, earlier) {
+            (Self::Acknowledged { stream, .. }, Self::Acknowledged { stream: other, .. }) => stream == other,
+            (Self::Checkpoint { .. }, Self::Checkpoint { .. }) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Stream {
+    pub(super) const fn code(self) -> i64 {
+        match self {
+            Self::Readings => 1,
+            Self::Events => 2,
+        }
+    }
+}
+
+/// What is durable of an epoch.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Heads {
+    /// The epoch.
+    pub epoch: EpochId,
+    /// The number of the last event; 0 if there is none.
+    pub events: u64,
+    /// Its hash, or the genesis hash.
+    pub hash: Hash,
+    /// The number of the last reading; 0 if there is none.
+    pub readings: u64,
+}
+
+/// What the cloud is known to hold of an epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Held {
+    /// The epoch.
+    pub epoch: EpochId,
+    /// The last event that it holds.
+    pub events: u64,
+    /// The last reading that it holds.
+    pub readings: u64,
+    /// The signed checkpoint that it took last, with its size, if it took one.
+    pub checkpoint: Option<(u64, String)>,
+}
+
+/// Why a running hub begins a new epoch.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Anew {
+    /// The cloud holds another continuation of this record, or a longer one.
+    CloudDiffers,
+    /// The record in the file does not fit together any more; in words.
+    Damaged(String),
 }
 
 /// An event with its number, in the group or durable.
@@ -114,11 +199,11 @@ pub struct Numbered {
     pub event: Event,
 }
 
-/// The state after everything up to these numbers.
-struct Snapshot {
-    state: State,
-    readings_seq: u64,
-    events_seq: u64,
+/// The state after everything up to these numbers; the tree's size is that of the last event.
+pub(super) struct Snapshot {
+    pub(super) state: State,
+    pub(super) readings_seq: u64,
+    pub(super) tree: Frontier,
 }
 
 struct Pending {
@@ -131,11 +216,16 @@ struct Pending {
 /// The journal, open for writing by this process alone.
 pub struct Journal {
     pub(super) connection: Connection,
+    path: PathBuf,
     hub: HubId,
     epoch: EpochId,
+    told_before: u64,
     pub(super) next_reading: u64,
     pub(super) next_event: u64,
     pub(super) head: Hash,
+    /// The tree over all events appended.
+    pub(super) tree: Frontier,
+    durable: Heads,
     readings: Vec<Reading>,
     events: Vec<Pending>,
     also: Vec<Also>,
@@ -151,42 +241,115 @@ impl Journal {
     /// The file cannot be opened, is damaged, or belongs to another hub.
     pub fn open(path: &Path, hub: HubId, new_epoch: EpochId) -> Result<(Self, Tail), StoreError> {
         let connection = open(path)?;
-        let known: Option<([u8; 16], [u8; 16])> = connection
-            .query_row("SELECT epoch, hub FROM epoch", [], |row| Ok((row.get(0)?, row.get(1)?)))
+        let known: Option<([u8; 16], [u8; 16], i64)> = connection
+            .query_row("SELECT epoch, hub, told_before FROM epoch", [], |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+            })
             .optional()
             .map_err(StoreError::sqlite("asked for its epoch"))?;
-        let (epoch, owner) = known
-            .map_or((new_epoch, hub), |(epoch, hub)| (EpochId::from_bytes(epoch), HubId::from_bytes(hub)));
+        let (epoch, owner, told_before) = known.map_or((new_epoch, hub, 0), |(epoch, hub, told_before)| {
+            (EpochId::from_bytes(epoch), HubId::from_bytes(hub), told_before as u64)
+        });
         if owner != hub {
             return Err(StoreError::OtherHub);
         }
-        let mut journal = Self {
+        let mut journal = Self::over(connection, path, hub, epoch, told_before);
+        let tail = journal.read_tail()?;
+        journal.durable = journal.appended();
+        Ok((journal, tail))
+    }
+
+    /// A journal over an open file, of which nothing has been read yet.
+    pub(super) fn over(
+        connection: Connection,
+        path: &Path,
+        hub: HubId,
+        epoch: EpochId,
+        told_before: u64,
+    ) -> Self {
+        let head = genesis(hub, epoch);
+        Self {
             connection,
+            path: path.to_owned(),
             hub,
             epoch,
+            told_before,
             next_reading: 1,
             next_event: 1,
-            head: genesis(hub, epoch),
+            head,
+            tree: Frontier::default(),
+            durable: Heads { epoch, events: 0, hash: head, readings: 0 },
             readings: Vec::new(),
             events: Vec::new(),
             also: Vec::new(),
             snapshot: None,
             points: HashMap::new(),
             leaves: Vec::new(),
-        };
-        let tail = journal.read_tail()?;
-        Ok((journal, tail))
+        }
+    }
+
+    /// Begins a new epoch in a file of its own. The present file is set aside whole, and the numbers by which outputs
+    /// are told things go on. Gives the name under which the old file is kept.
+    ///
+    /// # Errors
+    /// Something is not durable yet, or the new file cannot be made; then the journal goes on as it was.
+    pub fn begin_anew(&mut self, new_epoch: EpochId) -> Result<String, StoreError> {
+        if self.has_open_records() {
+            return Err(StoreError::NotDurable);
+        }
+        let told_before = self.told_before + self.last_event();
+        let kept_as = super::set_aside(&self.path, super::Aside::Ended)?;
+        match Self::open(&self.path, self.hub, new_epoch) {
+            Ok((mut fresh, _)) => {
+                fresh.told_before = told_before;
+                *self = fresh;
+                Ok(kept_as)
+            }
+            Err(fault) => {
+                super::put_back(&self.path, &kept_as)?;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Carries the numbers by which outputs are told things on from a journal that was lost.
+    pub fn tell_after(&mut self, told_before: u64) {
+        self.told_before = told_before;
+    }
+    /// The number by which outputs are told of an event: it goes on across epochs.
+    pub fn told_number(&self, seq: u64) -> u64 {
+        self.told_before + seq
+    }
+    /// How many events were told by numbers of earlier epochs.
+    pub fn told_before(&self) -> u64 {
+        self.told_before
+    }
+    /// What is durable.
+    pub fn durable(&self) -> Heads {
+        self.durable
+    }
+    /// The tree over all events appended, durable or not.
+    pub fn tree(&self) -> &Frontier {
+        &self.tree
+    }
+
+    fn appended(&self) -> Heads {
+        Heads {
+            epoch: self.epoch,
+            events: self.last_event(),
+            hash: self.head,
+            readings: self.next_reading - 1,
+        }
     }
 
     /// The epoch.
     pub fn epoch(&self) -> EpochId {
         self.epoch
     }
-    /// The head of the record, if all of it is durable.
+    /// The head of what is durable, if anything is.
     pub fn head(&self) -> Option<OldEpoch> {
-        let seq = self.last_event();
-        let durable = !self.is_open() && seq > 0;
-        durable.then_some(OldEpoch { epoch: self.epoch, seq, hash: self.head })
+        let Heads { epoch, events: seq, hash, .. } = self.durable;
+        (seq > 0).then_some(OldEpoch { epoch, seq, hash })
     }
     /// The number of the last event appended.
     pub fn last_event(&self) -> u64 {
@@ -194,7 +357,11 @@ impl Journal {
     }
     /// True if something waits for a commit.
     pub fn is_open(&self) -> bool {
-        !(self.readings.is_empty() && self.events.is_empty() && self.also.is_empty())
+        self.has_open_records() || !self.also.is_empty()
+    }
+    /// True if a record waits for a commit.
+    pub fn has_open_records(&self) -> bool {
+        !(self.readings.is_empty() && self.events.is_empty())
     }
     /// True if the seal of the readings that have none is full.
     pub fn seal_is_full(&self) -> bool {
@@ -238,6 +405,7 @@ impl Journal {
         let seq = self.next_event;
         self.events.push(Pending { seq, bytes, hash, kind });
         self.head = hash;
+        self.tree.push_event(hash);
         self.next_event += 1;
         Ok(Numbered {
             seq,
@@ -245,15 +413,17 @@ impl Journal {
         })
     }
 
-    /// Adds something to be written with the group.
+    /// Adds something to be written with the group. Of what a later word makes worthless only that word is kept, so
+    /// that a long drain over a quiet journal fills no memory.
     pub fn also(&mut self, also: Also) {
+        self.also.retain(|earlier| !also.replaces(earlier));
         self.also.push(also);
     }
 
     /// Adds the state of the rules after everything appended so far.
     pub fn snapshot(&mut self, state: &State) {
-        let (readings_seq, events_seq) = (self.next_reading - 1, self.next_event - 1);
-        self.snapshot = Some(Snapshot { state: state.clone(), readings_seq, events_seq });
+        let (readings_seq, tree) = (self.next_reading - 1, self.tree.clone());
+        self.snapshot = Some(Snapshot { state: state.clone(), readings_seq, tree });
     }
 
     /// The seal over the readings that have none, if there are any, to be appended as the next event.
@@ -278,6 +448,7 @@ impl Journal {
         }
         self.fault_point("before_commit");
         self.write().map_err(StoreError::sqlite("written"))?;
+        self.durable = self.appended();
         self.fault_point("after_commit");
         self.readings.clear();
         self.events.clear();
@@ -299,8 +470,8 @@ impl Journal {
         let transaction = self.connection.transaction()?;
         if self.next_event - self.events.len() as u64 == 1 {
             transaction.execute(
-                "INSERT OR IGNORE INTO epoch (id, epoch, hub) VALUES (1, ?1, ?2)",
-                params![self.epoch.as_bytes(), self.hub.as_bytes()],
+                "INSERT OR IGNORE INTO epoch (id, epoch, hub, told_before) VALUES (1, ?1, ?2, ?3)",
+                params![self.epoch.as_bytes(), self.hub.as_bytes(), self.told_before as i64],
             )?;
         }
         let new_points = write_readings(&transaction, &self.readings, &self.points)?;
@@ -322,92 +493,4 @@ impl Journal {
         self.points.extend(new_points);
         Ok(())
     }
-}
-
-/// Writes readings; gives the numbers of the points that had none in this file before.
-fn write_readings(
-    transaction: &Transaction<'_>,
-    readings: &[Reading],
-    known: &HashMap<PointId, i64>,
-) -> rusqlite::Result<HashMap<PointId, i64>> {
-    let mut new = HashMap::new();
-    for point in readings.iter().map(|reading| reading.point) {
-        if known.contains_key(&point) || new.contains_key(&point) {
-            continue;
-        }
-        transaction.execute("INSERT OR IGNORE INTO points (point) VALUES (?1)", params![point.as_bytes()])?;
-        let n = transaction.query_row(
-            "SELECT n FROM points WHERE point = ?1",
-            params![point.as_bytes()],
-            |row| row.get(0),
-        )?;
-        new.insert(point, n);
-    }
-    let mut insert = transaction.prepare_cached(rows::INSERT)?;
-    for reading in readings {
-        let n = known.get(&reading.point).or_else(|| new.get(&reading.point));
-        rows::insert(&mut insert, reading, n.copied().unwrap_or_default())?;
-    }
-    Ok(new)
-}
-
-fn write_also(transaction: &Transaction<'_>, also: &Also) -> rusqlite::Result<()> {
-    match also {
-        Also::Boot(row) => transaction.execute(
-            "INSERT OR REPLACE INTO boots (boot, boot_id, anchor_ms, began_ms, offset_ms, trusted) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            params![row.boot.0, row.boot_id, row.anchor_ms, row.began.0, row.offset.0, row.trusted],
-        ),
-        Also::Alert { episode, alert, raised_seq } => transaction.execute(
-            "INSERT OR IGNORE INTO alerts (episode, alert, raised_seq) VALUES (?1, ?2, ?3)",
-            params![episode.to_string(), alert.as_bytes(), *raised_seq as i64],
-        ),
-        Also::Rules { hash, rules } => {
-            transaction.execute("INSERT OR IGNORE INTO rules (hash, rules) VALUES (?1, ?2)", params![hash.0, rules])
-        }
-        Also::Announced { output, events_seq } => transaction.execute(
-            "INSERT OR REPLACE INTO announced (output, events_seq) VALUES (?1, ?2)",
-            params![output, *events_seq as i64],
-        ),
-        Also::Wait { arrival, frame } => transaction.execute(
-            "INSERT INTO waiting (arrival_ms, frame) SELECT ?1, ?2 WHERE (SELECT count(*) FROM waiting) < ?3",
-            params![arrival.0, frame, WAITING_MAX],
-        ),
-        Also::Placed { up_to } => transaction.execute("DELETE FROM waiting WHERE id <= ?1", params![up_to]),
-    }
-    .map(|_| ())
-}
-
-/// One snapshot a quarter of an hour is kept for the history, and the newest one from before it.
-fn write_snapshot(transaction: &Transaction<'_>, snapshot: &Snapshot) -> rusqlite::Result<()> {
-    let json = serde_json::to_vec(&snapshot.state)
-        .map_err(|fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault)))?;
-    let frontier = snapshot.state.frontier();
-    transaction.execute(
-        "INSERT INTO snapshots (frontier_ms, readings_seq, events_seq, state) VALUES (?1, ?2, ?3, ?4)",
-        params![frontier.0, snapshot.readings_seq as i64, snapshot.events_seq as i64, json],
-    )?;
-    let id = transaction.last_insert_rowid();
-    transaction.execute(
-        "DELETE FROM snapshots WHERE id < ?1 AND frontier_ms / ?2 = ?3 / ?2",
-        params![id, SNAPSHOT_EVERY_MS, frontier.0],
-    )?;
-    let horizon = (frontier - HISTORY).0;
-    transaction.execute(
-        "DELETE FROM snapshots WHERE id < (SELECT max(id) FROM snapshots WHERE frontier_ms < ?1)",
-        params![horizon],
-    )?;
-    Ok(())
-}
-
-/// A snapshot from after a late reading's own time was made without it, so it must not be folded on any more: an older
-/// one, with everything recorded since, knows of it.
-fn forget_snapshots(transaction: &Transaction<'_>, readings: &[Reading]) -> rusqlite::Result<()> {
-    // What is older than the history is recorded but never folded again, so no snapshot needs to know of it.
-    let foldable = 1..=HISTORY.0 as u64;
-    let late = readings.iter().filter(|reading| foldable.contains(&reading.age_ms));
-    let earliest = late.map(|reading| reading.rule.0).min();
-    if let Some(earliest) = earliest {
-        transaction.execute("DELETE FROM snapshots WHERE frontier_ms > ?1", params![earliest])?;
-    }
-    Ok(())
 }

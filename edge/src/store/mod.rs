@@ -1,16 +1,22 @@
 //! The store: the only place of the hub where SQL stands.
 //!
-//! [`journal`] appends the record, `read` reads it back, [`export`] hands it out and [`inspect`] checks it from outside; here the file is opened, brought to its schema, and checked to be safe
-//! to write: the SQLite that is linked must be free of the WAL-reset bug, and the settings must be those that
-//! survive a power cut.
+//! [`journal`] appends the record, `read` reads it back, [`outbox`] reads what is to be sent on a connection of its own,
+//! [`export`] hands it out and [`inspect`] checks it from outside, [`carry`] reads what goes over into a new epoch; here
+//! the file is opened, brought to its schema, and checked to be safe to write: the SQLite that is linked must be free of
+//! the WAL-reset bug, and the settings must be those that survive a power cut.
 
+pub mod carry;
 pub mod export;
+mod frontier;
 pub mod inspect;
 pub mod journal;
+pub mod outbox;
 mod read;
 mod rows;
+mod write;
 
 pub use journal::{Draft, Journal};
+pub use outbox::Outbox;
 pub use read::Tail;
 
 use rusqlite::{Connection, OpenFlags};
@@ -45,8 +51,11 @@ pub enum StoreError {
     /// The journal belongs to another hub.
     #[error("the journal belongs to another hub than the identity file beside it")]
     OtherHub,
-    /// A damaged file could not be set aside.
-    #[error("the damaged journal {path} could not be set aside")]
+    /// Something of the journal is only in memory yet, so its epoch cannot end.
+    #[error("the journal holds records that are not durable yet")]
+    NotDurable,
+    /// A file could not be set aside.
+    #[error("the journal {path} could not be set aside")]
     Aside {
         /// The file.
         path: PathBuf,
@@ -84,7 +93,10 @@ pub const FILE: &str = "journal.db";
 const SQLITE_FLOOR: i32 = 3_051_003;
 
 /// Every migration, in order; a released one is never edited.
-const MIGRATIONS: &[&str] = &[include_str!("../../../migrations/edge/0001_journal.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../migrations/edge/0001_journal.sql"),
+    include_str!("../../../migrations/edge/0002_sync.sql"),
+];
 
 /// Opens the file for writing and brings it to the present schema.
 pub(crate) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -123,16 +135,51 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     run(connection).map_err(step)
 }
 
-/// Sets a damaged journal and its side files aside, never deleting anything; gives the name under which it is kept.
-pub(crate) fn set_aside(path: &Path) -> Result<String, StoreError> {
-    let free = (1..).map(|n| path.with_extension(format!("db.damaged-{n}"))).find(|kept| !kept.exists());
-    let kept = free.unwrap_or_else(|| path.with_extension("db.damaged"));
-    for suffix in ["-wal", "-shm", ""] {
-        let with_suffix = |path: &Path| PathBuf::from(format!("{}{suffix}", path.display()));
-        let (from, to) = (with_suffix(path), with_suffix(&kept));
+/// Why a journal is set aside, as its new name says.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Aside {
+    /// It is damaged.
+    Damaged,
+    /// Its epoch has ended.
+    Ended,
+}
+
+/// Sets a journal and its side files aside, never deleting anything; gives the name under which it is kept.
+pub(crate) fn set_aside(path: &Path, why: Aside) -> Result<String, StoreError> {
+    let free = (1..u32::MAX).map(|n| aside_path(path, why, n)).find(|kept| !kept.exists());
+    let kept = free.unwrap_or_else(|| aside_path(path, why, 0));
+    rename(path, &kept)?;
+    Ok(kept.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
+}
+
+/// The name of the n-th journal set aside for a reason.
+fn aside_path(path: &Path, why: Aside, n: u32) -> PathBuf {
+    let word = match why {
+        Aside::Damaged => "damaged",
+        Aside::Ended => "ended",
+    };
+    path.with_extension(format!("db.{word}-{n}"))
+}
+
+/// Puts a journal back that was set aside for one that could not be made. What there is of that one holds no record.
+fn put_back(path: &Path, kept_as: &str) -> Result<(), StoreError> {
+    for part in parts(path).into_iter().filter(|part| part.exists()) {
+        std::fs::remove_file(&part).map_err(|source| StoreError::Aside { path: part, source })?;
+    }
+    rename(&path.with_file_name(kept_as), path)
+}
+
+/// A journal's side files and itself.
+fn parts(path: &Path) -> [PathBuf; 3] {
+    ["-wal", "-shm", ""].map(|suffix| PathBuf::from(format!("{}{suffix}", path.display())))
+}
+
+/// Renames a journal with its side files.
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    for (from, to) in parts(from).into_iter().zip(parts(to)) {
         if from.exists() {
             std::fs::rename(&from, to).map_err(|source| StoreError::Aside { path: from, source })?;
         }
     }
-    Ok(kept.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default())
+    Ok(())
 }

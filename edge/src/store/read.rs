@@ -2,13 +2,14 @@
 //!
 //! Owns every query over what is durable. Reads only; what is still in the open group is not seen here.
 
-use super::journal::{BootRow, Journal};
-use super::{StoreError, rows};
+use super::journal::{BootRow, Journal, Stream};
+use super::{StoreError, frontier, rows};
 use frostguard_shared::chain::{Hash, leaf};
-use frostguard_shared::event::{Event, Fact};
-use frostguard_shared::ids::AlertId;
+use frostguard_shared::event::{Event, Fact, OldEpoch};
+use frostguard_shared::ids::{AlertId, SiteId};
 use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{EpisodeKey, Record, SiteRules, State};
+use frostguard_shared::signature::PublicKey;
 use frostguard_shared::time::{Boot, DurationMs, RuleMs};
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
@@ -40,8 +41,14 @@ pub struct Tail {
     pub late: Vec<Reading>,
     /// Which alert each of the latest episodes became; what is older than those cannot be folded again.
     pub alerts: BTreeMap<EpisodeKey, (AlertId, u64)>,
-    /// How far each output has told what happened.
+    /// How far each output has told what happened, by the numbers that go on across epochs.
     pub announced: BTreeMap<String, u64>,
+    /// How far the cloud has said that it holds the streams: readings, events.
+    pub acknowledged: BTreeMap<Stream, u64>,
+    /// The enrolment that was recorded.
+    pub enrolled: Option<(PublicKey, SiteId)>,
+    /// What the first event says of the epoch before.
+    pub old: Option<OldEpoch>,
 }
 
 /// The frames that wait for the clock.
@@ -56,17 +63,12 @@ pub struct WaitingRows {
 impl Journal {
     pub(super) fn read_tail(&mut self) -> Result<Tail, StoreError> {
         let step = || StoreError::sqlite("read");
-        let one = |sql: &str| {
-            self.connection.query_row(sql, [], |row| row.get::<_, Option<i64>>(0)).map_err(step())
-        };
-        let last_reading = one("SELECT max(seq) FROM readings")?.unwrap_or(0);
-        let last_event = one("SELECT max(seq) FROM events")?.unwrap_or(0);
-        self.next_reading = last_reading as u64 + 1;
-        self.next_event = last_event as u64 + 1;
+        let (last_reading, last_event) = self.read_ends()?;
         let last = self.event(last_event as u64)?;
         if let Some((_, hash)) = &last {
             self.head = *hash;
         }
+        self.tree = frontier::at(&self.connection, last_event as u64)?;
         let sealed_to = self.sealed_to(last_event as u64)?;
         self.next_reading = self.next_reading.max(sealed_to + 1);
         let unsealed = self.readings_after(sealed_to)?;
@@ -99,7 +101,27 @@ impl Journal {
             late: self.late_readings()?,
             alerts: self.alerts()?,
             announced: self.announced()?,
+            acknowledged: self.acknowledged()?,
+            enrolled: self.enrolled()?,
+            old: self.event(1)?.and_then(|(first, _)| match first.fact() {
+                Some(Fact::EpochStarted { old, .. }) => old.clone(),
+                _ => None,
+            }),
         })
+    }
+
+    /// The last numbers of both streams: readings, events.
+    pub(super) fn read_ends(&mut self) -> Result<(i64, i64), StoreError> {
+        let one = |sql: &str| {
+            self.connection
+                .query_row(sql, [], |row| row.get::<_, Option<i64>>(0))
+                .map_err(StoreError::sqlite("read"))
+        };
+        let last_reading = one("SELECT max(seq) FROM readings")?.unwrap_or(0);
+        let last_event = one("SELECT max(seq) FROM events")?.unwrap_or(0);
+        self.next_reading = last_reading as u64 + 1;
+        self.next_event = last_event as u64 + 1;
+        Ok((last_reading, last_event))
     }
 
     /// The last sealed reading; seals come at least hourly, so the search back is short.
@@ -180,7 +202,11 @@ impl Journal {
     }
 
     /// What the rules have to fold of everything after these numbers, in no particular order.
-    fn records_after(&self, readings_seq: u64, events_seq: u64) -> Result<Vec<Record>, StoreError> {
+    pub(super) fn records_after(
+        &self,
+        readings_seq: u64,
+        events_seq: u64,
+    ) -> Result<Vec<Record>, StoreError> {
         let mut records: Vec<Record> =
             self.readings_after(readings_seq)?.iter().map(Record::of_reading).collect();
         for event in self.events_after(events_seq)? {
@@ -209,7 +235,7 @@ impl Journal {
         Ok((state, records.into_iter().filter(|record| record.at >= frontier).collect()))
     }
 
-    fn latest_snapshot(&self) -> Result<Option<(State, u64, u64)>, StoreError> {
+    pub(super) fn latest_snapshot(&self) -> Result<Option<(State, u64, u64)>, StoreError> {
         self.snapshot_where("WHERE id > ?1 ORDER BY id DESC LIMIT 1", 0)
     }
 
@@ -250,7 +276,7 @@ impl Journal {
         json.map(|json| serde_json::from_slice(&json).map_err(StoreError::content("rules"))).transpose()
     }
 
-    fn boots(&self) -> Result<Vec<BootRow>, StoreError> {
+    pub(super) fn boots(&self) -> Result<Vec<BootRow>, StoreError> {
         self.collect(
             "SELECT boot, boot_id, anchor_ms, began_ms, offset_ms, trusted FROM boots ORDER BY boot",
             |row| {
@@ -266,7 +292,7 @@ impl Journal {
         )
     }
 
-    fn alerts(&self) -> Result<BTreeMap<EpisodeKey, (AlertId, u64)>, StoreError> {
+    pub(super) fn alerts(&self) -> Result<BTreeMap<EpisodeKey, (AlertId, u64)>, StoreError> {
         let rows: Vec<(String, [u8; 16], i64)> = self.collect(
             "SELECT episode, alert, raised_seq FROM alerts ORDER BY raised_seq DESC LIMIT 10000",
             |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
@@ -279,10 +305,35 @@ impl Journal {
             .collect()
     }
 
-    fn announced(&self) -> Result<BTreeMap<String, u64>, StoreError> {
+    pub(super) fn announced(&self) -> Result<BTreeMap<String, u64>, StoreError> {
         let rows: Vec<(String, i64)> =
             self.collect("SELECT output, events_seq FROM announced", |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.into_iter().map(|(output, seq)| (output, seq as u64)).collect())
+    }
+
+    fn acknowledged(&self) -> Result<BTreeMap<Stream, u64>, StoreError> {
+        let rows: Vec<(i64, i64)> =
+            self.collect("SELECT stream, acknowledged FROM cursors", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        let stream = |code| [Stream::Readings, Stream::Events].into_iter().find(|known| known.code() == code);
+        Ok(rows.into_iter().filter_map(|(code, seq)| Some((stream(code)?, seq as u64))).collect())
+    }
+
+    pub(super) fn enrolled(&self) -> Result<Option<(PublicKey, SiteId)>, StoreError> {
+        let rows: Vec<([u8; 32], [u8; 16])> =
+            self.collect("SELECT cloud, site FROM enrolment", |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.into_iter().next().map(|(cloud, site)| (PublicKey(cloud), SiteId::from_bytes(site))))
+    }
+
+    /// The hash with which an event is stored.
+    ///
+    /// # Errors
+    /// The disk cannot be read.
+    pub fn hash_of(&self, seq: u64) -> Result<Option<Hash>, StoreError> {
+        self.connection
+            .query_row("SELECT hash FROM events WHERE seq = ?1", params![seq as i64], |row| row.get(0))
+            .optional()
+            .map(|found| found.map(Hash))
+            .map_err(StoreError::sqlite("read"))
     }
 
     /// The frames that wait for the clock, with their arrival, and the highest row among them.

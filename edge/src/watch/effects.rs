@@ -83,7 +83,7 @@ impl Watch {
             return Ok(*alert);
         }
         let alert = AlertId::v7(unix_ms(self.now), entropy::bytes()?);
-        self.know_alert(episode, alert, self.journal.last_event() + 1);
+        self.know_alert(episode, alert, self.journal.told_number(self.journal.last_event() + 1));
         Ok(alert)
     }
 
@@ -94,7 +94,8 @@ impl Watch {
 
     /// Keeps what annunciators should tell.
     pub(super) fn keep_news(&mut self, numbered: &Numbered) {
-        let Some(news) = self.news_of(&numbered.event, numbered.seq) else { return };
+        let number = self.journal.told_number(numbered.seq);
+        let Some(news) = self.news_of(&numbered.event, number) else { return };
         self.news.push_back(Arc::new(news));
         if self.news.len() > NEWS_KEPT {
             self.news.pop_front();

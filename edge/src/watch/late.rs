@@ -155,7 +155,7 @@ impl Watch {
         self.last_refold = self.now.boottime;
         self.commit();
         // What is not durable is not in the history; folding without it would forget what it means.
-        let history = if self.journal.is_open() { None } else { self.journal.history(from).ok() };
+        let history = if self.journal.has_open_records() { None } else { self.journal.history(from).ok() };
         let Some((snapshot, records)) = history else {
             self.count("late.fold_put_off");
             self.need_history = Some(from);

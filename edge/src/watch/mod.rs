@@ -4,7 +4,9 @@
 //! and only then let annunciators and page know. It runs on one thread and is given every time and every frame; it
 //! reads no clock. If the disk fails it goes on folding, and the fault is an alarm of its own.
 
+mod anew;
 mod arrival;
+mod cloud;
 mod effects;
 mod late;
 mod reconcile;
@@ -15,20 +17,22 @@ pub use start::StartError;
 pub use view::{AlarmView, PointView, UnitView, View};
 
 use crate::annunciators::{News, Report};
+use crate::clock::Voucher;
 use crate::entropy::EntropyError;
 use crate::identity::Identity;
 use crate::intake::Intake;
 use crate::site::Site;
-use crate::store::journal::{Also, BootRow};
+use crate::store::journal::{Also, BootRow, Stream};
 use crate::store::{Draft, Journal, StoreError};
 use frostguard_shared::axis::{Axis, Correction, Stamp};
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::event::{Actor, ActorKind, Fact, Subject};
-use frostguard_shared::ids::{AlertId, PersonId};
+use frostguard_shared::ids::{AlertId, PersonId, SiteId};
 use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{
     EpisodeKey, QUIET_LENGTH, Record, State, acknowledgement_length, next_deadline, step,
 };
+use frostguard_shared::signature::PublicKey;
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs, RuleMs, Trust};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -40,6 +44,8 @@ const SNAPSHOT_EVERY: DurationMs = DurationMs::minutes(15);
 const SEAL_EVERY: DurationMs = DurationMs::minutes(60);
 /// Late values are folded at most this often.
 const REFOLD_EVERY_MS: i64 = 2_000;
+/// A checkpoint is signed at least this often, if anything was recorded.
+const CHECKPOINT_EVERY: DurationMs = DurationMs::minutes(60);
 /// The marks in the identity file are raised this often,
 const MARK_EVERY: DurationMs = DurationMs::minutes(15);
 /// and sooner if the file could not be written.
@@ -56,6 +62,9 @@ pub enum WatchError {
     /// No randomness for an id.
     #[error("no new id could be made")]
     Entropy(#[from] EntropyError),
+    /// The rules could not be written as JSON.
+    #[error("the rules could not be written")]
+    Rules(#[source] serde_json::Error),
 }
 
 /// Why a person's wish was not done.
@@ -98,6 +107,12 @@ pub struct Watch {
     need_history: Option<RuleMs>,
     last_refold: BoottimeMs,
     last_mark: Option<RuleMs>,
+    last_checkpoint: RuleMs,
+    /// The open group holds a seal, so a checkpoint is signed with it.
+    sealed: bool,
+    acknowledged: BTreeMap<Stream, u64>,
+    enrolled: Option<(PublicKey, SiteId)>,
+    voucher: Voucher,
     now: ClockSample,
 }
 
@@ -143,8 +158,8 @@ impl Watch {
             from_ms: correction.from,
             to_ms: correction.to,
             offset_ms: correction.offset.0,
-            source: "wall clock".into(),
-            error_ms: 0,
+            source: self.voucher.source.into(),
+            error_ms: self.voucher.error_ms,
         };
         self.append_stamped(stamp, Draft::new(fact))?;
         self.keep_axis();
@@ -318,7 +333,10 @@ impl Watch {
     fn seal(&mut self) -> Result<(), WatchError> {
         self.last_seal = self.axis.now(self.now);
         match self.journal.take_seal() {
-            Some(seal) => self.append(Draft::new(seal)),
+            Some(seal) => {
+                self.sealed = true;
+                self.append(Draft::new(seal))
+            }
             None => Ok(()),
         }
     }
@@ -378,6 +396,7 @@ impl Watch {
     }
 
     fn commit(&mut self) {
+        self.sign_checkpoint();
         if self.urgent {
             self.journal.snapshot(&self.state);
             self.last_snapshot = self.axis.now(self.now);

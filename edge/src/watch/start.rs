@@ -5,20 +5,24 @@
 //! assign its points. Everything is durable before the first annunciator hears of it, unless the disk
 //! fails, which is then an alarm of its own.
 
+use super::anew::boot_before;
 use super::{Watch, WatchError};
+use crate::clock::Voucher;
 use crate::entropy::{self, EntropyError};
 use crate::identity::{Identity, IdentityError};
 use crate::intake::Intake;
-use crate::site::{Site, SiteError, rules_hash};
+use crate::site::{Site, SiteError};
+use crate::store::carry::{self, Carried};
 use crate::store::journal::{Also, BootRow};
-use crate::store::{self, Draft, Journal, StoreError, Tail, inspect};
+use crate::store::{self, Aside, Draft, Journal, StoreError, Tail, inspect};
 use frostguard_shared::axis::{Axis, AxisPast, Correction};
-use frostguard_shared::event::{Fact, GapCause, OldEpoch, Subject};
-use frostguard_shared::ids::EpochId;
+use frostguard_shared::causes::with_causes;
+use frostguard_shared::event::{Event, Fact, GapCause, OldEpoch};
+use frostguard_shared::ids::{EpochId, HubId};
 use frostguard_shared::rules::{Effect, State, refold};
 use frostguard_shared::time::{Boot, BoottimeMs, ClockSample, DurationMs};
 use std::collections::{BTreeMap, VecDeque};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use thiserror::Error;
 
@@ -43,16 +47,19 @@ pub enum StartError {
     /// The first events could not be made.
     #[error("the start could not be recorded")]
     Watch(#[from] WatchError),
-    /// The rules could not be written as JSON.
-    #[error("the rules could not be written")]
-    Rules(#[source] serde_json::Error),
 }
 
 /// A journal that was found damaged.
 struct Damage {
     what: String,
     kept_as: String,
+}
+
+/// What came before an epoch that begins now.
+struct Before {
     old: Option<OldEpoch>,
+    damage: Option<Damage>,
+    carried: Option<Carried>,
 }
 
 impl Watch {
@@ -69,25 +76,16 @@ impl Watch {
         now: ClockSample,
     ) -> Result<Self, StartError> {
         let path = state_dir.join(store::FILE);
-        let epoch = EpochId::v4(entropy::bytes()?);
-        let (journal, tail, damage) = match Journal::open(&path, identity.hub(), epoch) {
-            Ok((journal, tail)) => (journal, tail, None),
-            Err(fault) if fault.is_damage() => {
-                let damage = set_aside(&path, &fault)?;
-                let (journal, tail) = Journal::open(&path, identity.hub(), epoch)?;
-                (journal, tail, Some(damage))
-            }
-            Err(fault) => return Err(fault.into()),
-        };
+        let (journal, tail, before) = opened(&path, &identity, boot_id)?;
         let (axis, boot, is_same_boot) = axis_of(&tail, &identity, boot_id, now);
         // What was recorded after the snapshot caused nothing, or a newer snapshot would have been written with it; only
         // a late value may still ask for its history, if the process died before it was folded again.
         let (state, effects) = refold(tail.snapshot.clone(), tail.records.clone());
         let mut watch = Self::assembled(site, identity, journal, state, &tail, axis, boot, group, now);
         watch.resume_late(effects);
-        watch.run_begins(&tail, damage, is_same_boot)?;
-        watch.apply_site()?;
-        watch.resume_news(&tail);
+        let untold = watch.run_begins(&tail, before, is_same_boot)?;
+        watch.apply_site(tail.is_new)?;
+        watch.resume_news(&tail, untold);
         watch.settle()?;
         Ok(watch)
     }
@@ -130,6 +128,11 @@ impl Watch {
             need_history: None,
             last_refold: BoottimeMs(0),
             last_mark: None,
+            last_checkpoint: axis.now(now),
+            sealed: false,
+            acknowledged: tail.acknowledged.clone(),
+            enrolled: tail.enrolled,
+            voucher: Voucher::WALL_CLOCK,
             now,
         }
     }
@@ -142,21 +145,18 @@ impl Watch {
         self.need_history = asked.min();
     }
 
-    /// Records the beginning of an epoch, if it is one, and of this run.
+    /// Records the beginning of an epoch, if it is one, and of this run; gives what the epoch before has not told.
     fn run_begins(
         &mut self,
         tail: &Tail,
-        damage: Option<Damage>,
+        before: Before,
         is_same_boot: bool,
-    ) -> Result<(), WatchError> {
+    ) -> Result<Vec<(u64, Event)>, WatchError> {
+        let Before { old, damage, carried } = before;
+        let (untold, waiting) = carried.map_or_else(Default::default, |old| (old.untold, old.waiting));
         if tail.is_new {
-            let old = damage.as_ref().and_then(|damage| damage.old.clone()).or(self.identity.head());
-            let fact = Fact::EpochStarted {
-                key: self.identity.public_key(),
-                software: env!("CARGO_PKG_VERSION").into(),
-                old,
-            };
-            self.append(Draft::new(fact))?;
+            self.carry_beside(waiting);
+            self.append(Draft::new(self.epoch_started(old.or(self.identity.head()))))?;
         }
         self.keep_axis();
         let fact = Fact::HubStarted {
@@ -189,9 +189,13 @@ impl Watch {
             let to_ms = self.axis.now(self.now);
             self.append(Draft::new(Fact::Gap { cause: GapCause::HubDown, from_ms, to_ms, count: None }))?;
         }
-        if let Some(Damage { what, kept_as, .. }) = damage {
+        if let Some(Damage { what, kept_as }) = damage {
             tracing::error!(what, kept_as, "the journal was damaged and set aside; a new epoch begins");
             self.append(Draft::new(Fact::StorageDamaged { what, kept_as }))?;
+        }
+        if tail.is_new {
+            self.carry_offset()?;
+            self.name_lost_alerts()?;
         }
         // From here on corrections of the clock are found as in any tick.
         self.tick(self.now)?;
@@ -200,57 +204,28 @@ impl Watch {
             let here = self.axis.now(self.now);
             self.place_waiting(Correction { from: here, to: here, offset: self.axis.offset() })?;
         }
-        Ok(())
-    }
-
-    /// Applies the site's rules if they differ from those in force, and assigns points that are new.
-    fn apply_site(&mut self) -> Result<(), StartError> {
-        let rules = self.site.rules();
-        if *self.state.rules() != rules {
-            let hash = rules_hash(&rules).map_err(StartError::Rules)?;
-            let json = serde_json::to_vec(&rules).map_err(StartError::Rules)?;
-            self.journal.also(Also::Rules { hash, rules: json });
-            let stamp = self.axis.stamp(self.now);
-            self.append_stamped(stamp, Draft::new(Fact::ConfigApplied { hash, source: "site.toml".into() }))?;
-            self.fold(&frostguard_shared::rules::Record::rules(stamp.rule, rules))?;
-        }
-        let site = Arc::clone(&self.site);
-        for (device, channel, point) in site.points() {
-            let known =
-                self.state.point(point.id).map(|state| (state.assignment.unit, state.assignment.role));
-            if known == Some((point.unit, point.role)) {
-                continue;
-            }
-            let fact = Fact::DeviceAssigned {
-                channel,
-                role: point.role,
-                model: device.model.name().into(),
-                address: device.address.to_string(),
-            };
-            let subject = Subject {
-                unit: Some(point.unit),
-                device: Some(device.id),
-                point: Some(point.id),
-                alert: None,
-            };
-            self.append(Draft { fact, subject, actor: None })?;
-        }
-        Ok(())
+        Ok(untold)
     }
 
     /// What happened in earlier runs and some output has not told yet.
-    fn resume_news(&mut self, tail: &Tail) {
+    fn resume_news(&mut self, tail: &Tail, untold: Vec<(u64, Event)>) {
         let told = |output: &crate::site::Output| tail.announced.get(&output.key).copied();
         // An output that is new has nothing to make up for: it only shows what is the case.
         let from = self.site.outputs.iter().filter_map(told).min().unwrap_or(u64::MAX);
-        let from = from.max(self.journal.last_event().saturating_sub(NEWS_SCAN));
-        let first_new = self.news.front().map_or(self.journal.last_event() + 1, |news| news.seq);
-        let mut earlier = VecDeque::new();
-        for seq in from.saturating_add(1)..first_new {
+        let before = self.journal.told_before();
+        let last = self.journal.told_number(self.journal.last_event());
+        let first_new = self.news.front().map_or(last + 1, |news| news.seq);
+        let mut earlier: VecDeque<_> = untold
+            .iter()
+            .filter(|(number, _)| *number > from)
+            .filter_map(|(number, event)| self.news_of(event, *number).map(Arc::new))
+            .collect();
+        let from = from.max(last.saturating_sub(NEWS_SCAN)).max(before);
+        for number in from.saturating_add(1)..first_new {
             // An event that cannot be read is one less to tell; the alarms themselves are shown all the same.
-            match self.journal.event(seq) {
+            match self.journal.event(number - before) {
                 Ok(found) => {
-                    earlier.extend(found.and_then(|(event, _)| self.news_of(&event, seq)).map(Arc::new))
+                    earlier.extend(found.and_then(|(event, _)| self.news_of(&event, number)).map(Arc::new))
                 }
                 Err(_) => self.count("news.unreadable"),
             }
@@ -299,9 +274,108 @@ fn axis_of(tail: &Tail, identity: &Identity, boot_id: &str, now: ClockSample) ->
     (axis, row, false)
 }
 
-fn set_aside(path: &Path, fault: &StoreError) -> Result<Damage, StoreError> {
-    let what = frostguard_shared::causes::with_causes(fault);
-    let old = inspect::head(path).ok().flatten().map(|(epoch, seq, hash)| OldEpoch { epoch, seq, hash });
-    let kept_as = store::set_aside(path)?;
-    Ok(Damage { what, kept_as, old })
+/// Opens the journal. One that is damaged, or older than what this hub is known to have recorded, is set aside, and a
+/// new epoch begins with what can be carried over. So it does where an earlier run was cut off while it began one.
+fn opened(path: &Path, identity: &Identity, boot_id: &str) -> Result<(Journal, Tail, Before), StartError> {
+    let hub = identity.hub();
+    let epoch = EpochId::v4(entropy::bytes()?);
+    let (mut journal, mut tail, kept, damage) = match Journal::open(path, hub, epoch) {
+        Ok((journal, tail)) if is_restored(&journal, &tail, identity)? => {
+            drop((journal, tail));
+            tracing::error!("the journal is older than what this hub has recorded; a new epoch begins");
+            let kept_as = store::set_aside(path, Aside::Ended)?;
+            let (journal, tail) = Journal::open(path, hub, epoch)?;
+            (journal, tail, Kept::Now(path.with_file_name(kept_as)), None)
+        }
+        Ok((journal, tail)) => {
+            let kept = tail.is_new.then(|| carry::latest_aside(path)).flatten();
+            (journal, tail, kept.map_or(Kept::Nothing, Kept::Earlier), None)
+        }
+        Err(fault) if fault.is_damage() => {
+            let what = with_causes(&fault);
+            let kept_as = store::set_aside(path, Aside::Damaged)?;
+            let (journal, tail) = Journal::open(path, hub, epoch)?;
+            (journal, tail, Kept::Now(path.with_file_name(&kept_as)), Some(Damage { what, kept_as }))
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    let carried = match &kept {
+        Kept::Now(kept) => read_kept(kept, hub),
+        // It says something of the present only if it is of the last epoch known.
+        Kept::Earlier(kept) => read_kept(kept, hub).filter(|carried| is_of_last_epoch(carried, identity)),
+        Kept::Nothing => None,
+    };
+    if let Some(carried) = &carried {
+        take_over(&mut journal, &mut tail, carried, boot_id);
+    }
+    let head = match (&carried, kept) {
+        (Some(carried), _) => carried.head.clone(),
+        (None, Kept::Now(kept)) => inspect::head(&kept).ok().flatten(),
+        (None, Kept::Earlier(_) | Kept::Nothing) => None,
+    };
+    let old = later_head(identity.head(), head);
+    Ok((journal, tail, Before { old, damage, carried }))
+}
+
+/// The journal of the epoch before, if this start begins a new one.
+enum Kept {
+    /// This start has set it aside.
+    Now(PathBuf),
+    /// An earlier run has, and did not get far enough to record it.
+    Earlier(PathBuf),
+    Nothing,
+}
+
+fn is_of_last_epoch(carried: &Carried, identity: &Identity) -> bool {
+    match (identity.head(), &carried.head) {
+        (Some(known), Some(head)) => known.epoch == head.epoch,
+        (known, _) => known.is_none(),
+    }
+}
+
+fn read_kept(kept: &Path, hub: HubId) -> Option<Carried> {
+    match carry::carried(kept, hub) {
+        Ok(carried) => carried,
+        Err(fault) => {
+            tracing::error!(
+                fault = with_causes(&fault),
+                "nothing could be carried over from the old journal"
+            );
+            None
+        }
+    }
+}
+
+/// True if this hub is known to have recorded more than the journal holds, or something else: the journal was put back
+/// to an earlier state, or another one was put in its place.
+fn is_restored(journal: &Journal, tail: &Tail, identity: &Identity) -> Result<bool, StoreError> {
+    let Some(known) = identity.head().filter(|_| !tail.is_new) else { return Ok(false) };
+    if journal.epoch() == known.epoch {
+        return Ok(journal.hash_of(known.seq)? != Some(known.hash));
+    }
+    // The identity file is written after the journal: it may still name the epoch before this one.
+    Ok(tail.old.as_ref().is_none_or(|old| old.epoch != known.epoch))
+}
+
+/// The head that is further on, of those that are known of the old epoch.
+fn later_head(known: Option<OldEpoch>, found: Option<OldEpoch>) -> Option<OldEpoch> {
+    match (known, found) {
+        (Some(known), Some(found)) if found.epoch == known.epoch && found.seq > known.seq => Some(found),
+        (None, found) => found,
+        (known, _) => known,
+    }
+}
+
+/// Lets a new epoch go on from what is carried over.
+fn take_over(journal: &mut Journal, tail: &mut Tail, carried: &Carried, boot_id: &str) {
+    journal.tell_after(carried.told_before);
+    tail.boots.extend(boot_before(carried, boot_id));
+    tail.last_rule = carried.last_rule;
+    tail.snapshot = carried.state.clone();
+    tail.records = carried.records.clone();
+    tail.readings = carried.readings.clone();
+    tail.late = carried.readings.iter().filter(|reading| reading.age_ms > 0).copied().collect();
+    tail.alerts = carried.alerts.clone();
+    tail.announced = carried.announced.clone();
+    tail.enrolled = carried.enrolled;
 }

@@ -6,12 +6,12 @@ use super::Watch;
 use crate::annunciators::{Alarm, Desired};
 use crate::site::UnitType;
 use frostguard_shared::alarm::Sounding;
-use frostguard_shared::ids::HubId;
+use frostguard_shared::ids::{HubId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::quantity::{CentiCelsius, Dbm};
 use frostguard_shared::reading::Door;
 use frostguard_shared::rules::{EpisodeKey, UnitStatus};
-use frostguard_shared::time::{BoottimeMs, Trust, WallMs};
+use frostguard_shared::time::{BoottimeMs, RuleMs, Trust, WallMs};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -22,6 +22,8 @@ pub struct View {
     pub hub: HubId,
     /// The time, corrected.
     pub at: WallMs,
+    /// The same on the rule axis.
+    pub rule: RuleMs,
     /// When this was made, for telling an old view.
     pub made: BoottimeMs,
     /// Trust in the wall clock.
@@ -43,6 +45,8 @@ pub struct View {
 /// A unit as it is shown.
 #[derive(Clone, Debug)]
 pub struct UnitView {
+    /// Its id.
+    pub id: UnitId,
     /// Its key in the site document.
     pub key: String,
     /// Its name.
@@ -108,6 +112,7 @@ impl Watch {
         View {
             hub: self.identity.hub(),
             at: self.axis.wall_of(self.axis.now(self.now)),
+            rule: self.axis.now(self.now),
             made: self.now.boottime,
             trust: self.now.trust,
             units: self.site.units.iter().map(|unit| self.unit_view(unit)).collect(),
@@ -144,6 +149,7 @@ impl Watch {
             },
         );
         UnitView {
+            id: unit.id,
             key: unit.key.clone(),
             name: unit.name.clone(),
             kind: unit.kind,

@@ -3,7 +3,12 @@
 
 mod alarms;
 mod bad_input;
+mod cloud;
+mod epochs;
+mod outbox;
 mod page;
 mod record;
+mod sync;
+mod synced;
 mod time_table;
 mod world;

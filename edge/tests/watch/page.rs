@@ -7,6 +7,7 @@ use frostguard_edge::identity::Identity;
 use frostguard_edge::page::{self, Page};
 use frostguard_edge::site::Site;
 use frostguard_edge::sources::Heard;
+use frostguard_edge::sync::shown::CloudView;
 use frostguard_shared::time::WallMs;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -31,7 +32,8 @@ impl Served {
         // The port is free now; the page says when it listens there.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config = PageConfig { listen: address, ..PageConfig::default() };
-        let page = Page::new(views, input, site.into(), Clock::new(WallMs(0), true), &config);
+        let (_, cloud) = watch::channel(CloudView::nothing());
+        let page = Page::new(views, cloud, input, site.into(), Clock::new(WallMs(0), true), &config);
         let (said, saying) = channel();
         // Once the test has heard that the page listens, it hears no more.
         runtime.spawn(page::serve(address, page, move |heard| drop(said.send(heard))));

@@ -69,9 +69,13 @@ pub struct World {
 impl World {
     /// A hub that starts for the first time, at `T0`, with a trusted clock.
     pub fn new() -> Self {
+        Self::at(ClockSample { wall: WallMs(T0), boottime: BoottimeMs(20_000), trust: Trust::Synced })
+    }
+
+    /// A hub that starts for the first time when its clocks say this.
+    pub fn at(clock: ClockSample) -> Self {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("site.toml"), SITE).unwrap();
-        let clock = ClockSample { wall: WallMs(T0), boottime: BoottimeMs(20_000), trust: Trust::Synced };
         let mut world = Self { folder, watch: None, clock, boot_id: "boot-1".into() };
         world.start();
         world
@@ -196,6 +200,14 @@ impl World {
 
     pub fn desired(&self) -> Desired {
         self.watch.as_ref().unwrap().desired()
+    }
+
+    /// What outputs would be shown after a start, without what that start records staying in memory.
+    pub fn desired_after_start(&mut self) -> Desired {
+        self.start();
+        let desired = self.desired();
+        self.stopped();
+        desired
     }
 
     pub fn status(&self, unit: &str) -> UnitStatus {

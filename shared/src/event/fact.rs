@@ -7,10 +7,11 @@
 use super::EventError;
 use crate::alarm::{AlertType, Condition, Severity};
 use crate::chain::Hash;
-use crate::ids::EpochId;
+use crate::ids::{EpochId, SiteId};
 use crate::point::{Channel, Role};
 use crate::reading::Door;
 use crate::rules::{EpisodeKey, Region, UnitStatus, Why};
+use crate::signature::PublicKey;
 use crate::time::RuleMs;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -119,6 +120,13 @@ facts! {
     HubStopped = "hub.stopped/1" {
         /// What told it to.
         reason: String,
+    },
+    /// The hub became a hub of a cloud's site.
+    HubEnrolled = "hub.enrolled/1" {
+        /// The cloud's Ed25519 public key.
+        cloud: PublicKey,
+        /// The site in the cloud.
+        site: SiteId,
     },
     /// The axis, or its distance from the wall clock, was corrected.
     ClockCorrected = "clock.corrected/1" {

@@ -138,6 +138,16 @@ pub enum SealFault {
     },
 }
 
+impl SealFault {
+    /// The reading that is known to be at fault.
+    fn reading(self) -> Option<u64> {
+        match self {
+            Self::Root => None,
+            Self::Missing { seq } | Self::Told { seq } | Self::Unreadable { seq } => Some(seq),
+        }
+    }
+}
+
 /// Why a single reading does not fit.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
 pub enum ReadingFault {
@@ -227,6 +237,9 @@ impl Serialize for Bad {
                 object.serialize_entry("first", first)?;
                 object.serialize_entry("last", last)?;
                 object.serialize_entry("sealed_by", sealed_by)?;
+                if let Some(seq) = why.reading() {
+                    object.serialize_entry("seq", &seq)?;
+                }
                 why.to_string()
             }
             Self::Reading { seq, why } => {

@@ -1,5 +1,5 @@
-//! Owns the demo program: a simulated site with a real hub to look at, or the unattended story.
-//! Takes `--story` or nothing, and commands on standard input; gives addresses, and an exit code for the story.
+//! Owns the demo program: a simulated site with a real hub and a real cloud to look at, or the unattended stories.
+//! Takes `--story` or nothing, and commands on standard input; gives addresses, and an exit code for the stories.
 //! Must never leave a process behind or write outside the project's target folder.
 
 use std::io::{self, BufRead, Write};
@@ -8,11 +8,12 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
 use std::time::Duration;
 
+use frostguard_tests::cloud::cloud_world::CloudWorld;
 use frostguard_tests::error::SiteError;
 use frostguard_tests::programs::workspace;
 use frostguard_tests::site::thermal::{Compressor, Door};
-use frostguard_tests::story;
 use frostguard_tests::world::{FREEZER, FRIDGE, PERSON, PIN, TOPIC, World};
+use frostguard_tests::{outage, story};
 
 const LOOK_AFTER_HUB_EVERY: Duration = Duration::from_secs(1);
 
@@ -33,9 +34,14 @@ fn main() -> ExitCode {
             |()| ExitCode::SUCCESS,
         ),
         ["--story"] => {
-            let mut outcome = story::tell(&workspace().join("target/demo/story"), &mut out);
-            outcome.print_table();
-            if outcome.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+            let state = workspace().join("target/demo");
+            let mut night = story::tell(&state.join("story"), &mut out);
+            night.print_table();
+            let night_passed = night.passed();
+            say(&mut out, "\nNow the outage.\n");
+            let mut outage = outage::tell(&state.join("outage"), &mut out);
+            outage.print_table();
+            if night_passed && outage.passed() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
         }
         _ => {
             let _ = writeln!(out, "usage: demo [--story]");
@@ -44,72 +50,104 @@ fn main() -> ExitCode {
     }
 }
 
+/// What the demo shows; the hub ends before the cloud that it speaks to.
+struct Shown {
+    world: World,
+    far: CloudWorld,
+}
+
 fn live(out: &mut dyn Write) -> Result<(), SiteError> {
     let (inputs, arriving) = channel();
     listen_for_end(inputs.clone())?;
     listen_for_lines(inputs);
     let state = workspace().join("target/demo/live");
-    say(out, "Building the hub if need be, then starting broker, message bus, sensors and hub ...");
+    say(out, "Starting broker, message bus, sensors, hub, Postgres and cloud ...");
     let mut world = World::start(&state)?;
+    let mut far = CloudWorld::start(&state.join("far"))?;
+    far.cloud.start(None)?;
     world.hub.start(None)?;
-    say(out, &welcome(&world));
-    let ended = until_end(out, &mut world, &arriving);
+    world.hub.enrol(&far.let_in.link)?;
+    let mut shown = Shown { world, far };
+    say(out, &welcome(&shown));
+    let ended = until_end(out, &mut shown, &arriving);
+    let Shown { mut world, far } = shown;
     if ended.is_ok() {
         say(out, "Ending what was started ...");
         world.hub.stop()?;
     }
     world.stop()?;
+    far.stop()?;
     ended
 }
 
-fn until_end(out: &mut dyn Write, world: &mut World, arriving: &Receiver<Input>) -> Result<(), SiteError> {
+fn until_end(out: &mut dyn Write, shown: &mut Shown, arriving: &Receiver<Input>) -> Result<(), SiteError> {
     loop {
         match arriving.recv_timeout(LOOK_AFTER_HUB_EVERY) {
-            Ok(Input::Line(line)) => match obey(world, &line) {
+            Ok(Input::Line(line)) => match obey(shown, &line) {
                 Ok(answer) => say(out, &answer),
                 Err(error) => say(out, &error.to_string()),
             },
             Ok(Input::End) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
             Err(RecvTimeoutError::Timeout) => {
-                if let Some(status) = world.hub.ended() {
+                if let Some(status) = shown.world.hub.ended() {
                     return Err(SiteError::Unexpected(format!("the hub has ended: {status}")));
+                }
+                if let Some(status) = shown.far.cloud.ended() {
+                    return Err(SiteError::Unexpected(format!("the cloud has ended: {status}")));
                 }
             }
         }
     }
 }
 
-fn welcome(world: &World) -> String {
+fn welcome(shown: &Shown) -> String {
+    let Shown { world, far } = shown;
     let port = world.broker.port();
+    let api = far.cloud.browser().url("/api/v1");
     format!(
         "\nThe hub's page     {}\n\
          For programs       {}\n\
+         The cloud's API    curl -H 'Authorization: Bearer {}' {api}/units\n\
+         What it can tell   {api}/openapi.json\n\
+         Its database       psql '{}'\n\
          MQTT broker        mosquitto_sub -p {port} -t '{TOPIC}/#' -v\n\
          Message bus        {}\n\
          Hub's settings     {}\n\
          \n\
-         One second is a minute for the units; the hub lives in real time. Alarms come after a minute.\n\
+         One second is a minute for the units; hub and cloud live in real time. Alarms come after a minute.\n\
          Type:   break freezer    its compressor dies; past -15 °C after about 10 s\n\
          \x20       repair freezer   it cools again and the alert clears\n\
          \x20       break fridge | repair fridge | open fridge | close fridge\n\
          \x20       silence freezer | wake freezer    the sensor's battery\n\
+         \x20       cut link | mend link              the line between hub and cloud\n\
          \x20       show             the true temperatures\n\
          Acknowledge an alarm on the page as {PERSON} with PIN {PIN}. Ctrl-C ends everything.\n",
         world.hub.browser().url("/"),
         world.hub.browser().url("/status.json"),
+        far.let_in.api_key,
+        far.database.admin_url(),
         world.bus.address(),
         world.hub.config().display(),
     )
 }
 
-fn obey(world: &World, line: &str) -> Result<String, SiteError> {
+fn obey(shown: &Shown, line: &str) -> Result<String, SiteError> {
+    let Shown { world, far } = shown;
     let mut words = line.split_whitespace();
     let verb = words.next().unwrap_or_default();
     let unit = match words.next() {
         Some("freezer") => FREEZER,
         Some("fridge") => FRIDGE,
+        Some("link") if verb == "cut" => {
+            far.link.refuse();
+            return Ok("The line is cut.".to_owned());
+        }
+        Some("link") if verb == "mend" => {
+            far.link.mend();
+            return Ok("The line is mended.".to_owned());
+        }
         _ if verb == "show" => return show(world),
-        _ => return Ok("Say what to do to freezer or fridge.".to_owned()),
+        _ => return Ok("Say what to do to freezer, fridge or link.".to_owned()),
     };
     match verb {
         "break" => world.site.compressor(unit, Compressor::Dead)?,

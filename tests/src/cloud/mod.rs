@@ -4,7 +4,9 @@
 
 pub mod access_world;
 pub mod account;
+pub mod cloud_world;
 pub mod database;
+pub mod fixture;
 pub mod ingest_world;
 pub mod pgbouncer;
 pub mod postgres;

@@ -211,6 +211,31 @@ impl Cloud {
         serde_json::from_str(&answer.stdout).map_err(|source| SiteError::Json { what, source })
     }
 
+    /// Writes a hub's record as a bundle.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn export(&self, hub: &str, bundle: &Path) -> Result<(), SiteError> {
+        let bundle = bundle.display().to_string();
+        let answer = self.command(&["export", "--hub", hub, "--out", &bundle])?;
+        if answer.status.success() {
+            return Ok(());
+        }
+        Err(SiteError::Unexpected(format!("frostguard-cloud export: {}", answer.stderr)))
+    }
+
+    /// What the API answers to whoever shows this key.
+    ///
+    /// # Errors
+    /// When it does not answer with 200 and JSON.
+    pub fn ask(&self, key: &str, path: &str) -> Result<Value, SiteError> {
+        let page = self.browser().with_key(key).get(&format!("/api/v1{path}"))?;
+        if page.status != 200 {
+            return Err(SiteError::Unexpected(format!("{path}: {} {}", page.status, page.body)));
+        }
+        serde_json::from_str(&page.body).map_err(|source| SiteError::Json { what: path.to_owned(), source })
+    }
+
     /// Makes an organization with one site, and gives a key for its API and a code for one hub of the site.
     ///
     /// # Errors
@@ -220,9 +245,10 @@ impl Cloud {
         let slug = word(&made, "slug")?;
         let made = self.operate(&["site", "add", site, "--organization", &slug])?;
         let site = word(&made, "id")?;
-        let code = word(&self.operate(&["claim-code", "--site", &site])?, "code")?;
+        let made = self.operate(&["claim-code", "--site", &site])?;
+        let (code, link) = (word(&made, "code")?, word(&made, "link")?);
         let made = self.operate(&["api-key", "add", "tests", "--organization", &slug])?;
-        Ok(LetIn { organization: slug, site, code, api_key: word(&made, "key")? })
+        Ok(LetIn { organization: slug, site, code, link, api_key: word(&made, "key")? })
     }
 }
 
@@ -235,6 +261,8 @@ pub struct LetIn {
     pub site: String,
     /// A claim code for one hub.
     pub code: String,
+    /// The same as a link, with the cloud's address.
+    pub link: String,
     /// A key for the API.
     pub api_key: String,
 }

@@ -110,6 +110,26 @@ impl Journal {
     }
 }
 
+/// The last event and the last reading of a journal, as `events|readings`; its hub may be running.
+///
+/// # Errors
+/// When the shell cannot read it.
+pub fn heads(file: &Path) -> Result<String, SiteError> {
+    let heads = sqlite(
+        file,
+        "SELECT (SELECT coalesce(max(seq), 0) FROM events), (SELECT coalesce(max(seq), 0) FROM readings)",
+    )?;
+    Ok(heads.trim().to_owned())
+}
+
+/// The epoch of a journal in hex; its hub may be running.
+///
+/// # Errors
+/// When the shell cannot read it.
+pub fn epoch(file: &Path) -> Result<String, SiteError> {
+    Ok(sqlite(file, "SELECT lower(hex(epoch)) FROM epoch")?.trim().to_owned())
+}
+
 /// What the sqlite3 shell prints for this without changing the file: one line a row, `|` between columns.
 ///
 /// # Errors

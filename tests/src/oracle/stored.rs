@@ -62,12 +62,18 @@ const SEALS: &str = "SELECT e.first_seq, e.last_seq, e.count, encode(e.root, 'he
     FROM reading_seals e JOIN hub_streams s ON s.id = e.stream_id";
 
 impl Stored {
-    /// Reads everything of a hub's epoch. Projections are all of the organization's: it has one hub.
+    /// Reads everything of a hub's epoch. Projections are all of its organization's, which has one hub.
     ///
     /// # Errors
     /// When psql refuses, or a row in quarantine is no reading.
     pub fn read(database: &Database, journal: &Journal) -> Result<Stored, SiteError> {
         let own = format!("s.feed = '{}' AND s.epoch = '{}'", journal.hub, journal.epoch);
+        let of = |table: &str| {
+            format!(
+                "{table}.organization_id = (SELECT organization_id FROM hubs WHERE id = '{}')",
+                journal.hub
+            )
+        };
         let lines =
             |sql: String| Ok::<_, SiteError>(database.psql(&sql)?.lines().map(str::to_owned).collect());
         let aside: Vec<String> = lines(format!(
@@ -94,10 +100,13 @@ impl Stored {
                 "SELECT s.stream, s.branch, s.last_seq, encode(s.head, 'hex') FROM hub_streams s
                  WHERE {own} ORDER BY s.stream, s.branch"
             ))?,
-            alerts: lines(format!("{ALERTS} ORDER BY a.id"))?,
-            doors: lines(format!("{DOORS} ORDER BY d.timestamp, d.unit_id, d.device_id, d.state"))?,
-            hours: lines(format!("{HOURS} ORDER BY 1, 2"))?,
-            latest: lines(format!("{LATEST} ORDER BY 1"))?,
+            alerts: lines(format!("{ALERTS} WHERE {} ORDER BY a.id", of("a")))?,
+            doors: lines(format!(
+                "{DOORS} WHERE {} ORDER BY d.timestamp, d.unit_id, d.device_id, d.state",
+                of("d")
+            ))?,
+            hours: lines(format!("{HOURS} WHERE {} ORDER BY 1, 2", of("m")))?,
+            latest: lines(format!("{LATEST} WHERE {} ORDER BY 1", of("l")))?,
             seals: lines(format!("{SEALS} WHERE {own} ORDER BY 1"))?,
         })
     }

@@ -127,6 +127,18 @@ fn only_the_composition_root_knows_both_what_hears_and_what_sounds() {
 }
 
 #[test]
+fn the_verifier_rests_on_nothing_that_acts_and_on_nothing_of_the_cloud() {
+    let cloud = ["api", "clock", "commands", "config", "entropy", "hub", "ingest", "key", "service", "store"];
+    let cloud = cloud.map(|module| format!("crate::{module}"));
+    let acts = ["axum", "getrandom", "minicbor", "rustix", "sqlx", "tempfile", "tokio", "tracing", "zstd"];
+    let targets: Vec<&str> = cloud.iter().map(String::as_str).chain(acts).collect();
+    holds(
+        "frostguard-verify uses the shared crate, clap, serde_json and the standard library",
+        &checks::forbidden_imports(&sources(), "cloud/src/bin/frostguard-verify/", &targets),
+    );
+}
+
+#[test]
 fn the_clock_is_read_in_one_file_of_each_daemon() {
     holds("time is a value everywhere but in clock.rs", &checks::clock_reads(&sources()));
 }

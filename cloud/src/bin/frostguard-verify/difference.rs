@@ -33,7 +33,8 @@ impl Difference {
                 if let (Some(a), Some(b)) = (&a.bytes, &b.bytes)
                     && a != b
                 {
-                    fields.push(field("bytes", shown(&a.0), shown(&b.0)));
+                    let (a, b) = where_they_differ(&a.0, &b.0);
+                    fields.push(field("bytes", shown(a), shown(b)));
                 }
                 fields
             }
@@ -121,10 +122,17 @@ fn kind(content: &Content) -> String {
     }
 }
 
+/// What is not the same at the beginning of both, with a little before it.
+fn where_they_differ<'a>(a: &'a [u8], b: &'a [u8]) -> (&'a [u8], &'a [u8]) {
+    let same = a.iter().zip(b).take_while(|(a, b)| a == b).count();
+    let from = same.saturating_sub(40);
+    (&a[from..], &b[from..])
+}
+
 /// Bytes for people, cut to what fits in a line.
 fn shown(bytes: &[u8]) -> String {
     let text: String = String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).collect();
-    if text.chars().count() <= 400 { text } else { text.chars().take(400).chain("…".chars()).collect() }
+    if text.chars().count() <= 120 { text } else { text.chars().take(120).chain("…".chars()).collect() }
 }
 
 fn fields_of(a: &Reading, b: &Reading) -> Vec<Field> {

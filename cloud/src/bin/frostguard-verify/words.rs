@@ -138,7 +138,7 @@ impl Report {
     fn write_compared(&self, out: &mut impl Write, against: &Judged, compared: &Compared) -> io::Result<()> {
         let names = [self.bundle.name.as_str(), against.name.as_str()];
         let verdicts = [&self.bundle.verdict, &against.verdict];
-        writeln!(out, "{} records differ", compared.differing)?;
+        writeln!(out, "records that differ: {}", compared.differing)?;
         for difference in &compared.differences {
             writeln!(out, "  {}", difference.text(names))?;
             let what = match difference.place {
@@ -170,7 +170,10 @@ impl Report {
         for range in &compared.lacking {
             let name = names[usize::from(!range.in_bundle)];
             let (kind, first, last) = (range.first.kind(), range.first.seq(), range.last.seq());
-            writeln!(out, "{name} does not have {kind}s {first} to {last}")?;
+            match first == last {
+                true => writeln!(out, "{name} does not have {kind} {first}")?,
+                false => writeln!(out, "{name} does not have {kind}s {first} to {last}")?,
+            }
         }
         if compared.lacking_untold > 0 {
             writeln!(out, "… and {} more records that only one of them has", compared.lacking_untold)?;

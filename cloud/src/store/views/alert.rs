@@ -61,6 +61,8 @@ pub struct Alert {
     pub escalation_level: i32,
     /// Whether it was found afterwards, from readings that came late.
     pub is_retro: bool,
+    /// Why it was raised, in figures; its shape depends on the condition.
+    pub metadata: Option<serde_json::Value>,
 }
 
 impl Placed for Alert {
@@ -92,7 +94,7 @@ macro_rules! alerts {
                     t.condition, t.episode, t.message, t.trigger_temperature AS trigger_temperature_centi_c,
                     t.threshold_violated, t.triggered_at, t.acknowledged_at, t.acknowledged_by,
                     t.acknowledged_until, t.quiet_until, t.cleared_at, t.resolved_at, t.resolved_by,
-                    t.escalated_at, t.escalation_level, t.is_retro
+                    t.escalated_at, t.escalation_level, t.is_retro, t.metadata
              FROM alerts t
              JOIN units u ON u.organization_id = $1 AND u.id = t.unit_id
              JOIN areas a ON a.organization_id = $1 AND a.id = u.area_id

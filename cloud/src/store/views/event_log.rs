@@ -37,6 +37,10 @@ pub struct Entry {
     pub hub_id: Option<Uuid>,
     /// What else is known of it; its shape depends on the type.
     pub event_data: Option<serde_json::Value>,
+    /// Of an event of a hub: its hash in the hub's chain, in hexadecimal.
+    pub event_hash: Option<String>,
+    /// The hash of the event before it in that chain.
+    pub previous_hash: Option<String>,
 }
 
 impl Placed for Entry {
@@ -68,7 +72,7 @@ pub async fn event_log(
 ) -> Result<Slice<Entry>, StoreError> {
     let fetched = rows(
         "SELECT id, recorded_at, event_type, category, severity, title, actor_type, actor_id,
-                site_id, area_id, unit_id, hub_id, event_data
+                site_id, area_id, unit_id, hub_id, event_data, event_hash, previous_hash
          FROM event_logs
          WHERE organization_id = $1 AND recorded_at >= $2 AND recorded_at < $3
            AND ($4::uuid IS NULL OR unit_id = $4)

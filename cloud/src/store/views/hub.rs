@@ -69,7 +69,7 @@ pub struct HubLive {
     pub events_waiting: i64,
     /// Readings that wait at the hub to be sent.
     pub readings_waiting: i64,
-    /// The alarms that stand at the hub.
+    /// The alarms that stand at the hub: for each `alert`, `unit`, `condition`, `severity`, `sounding`, `since_ms`.
     pub alarms: serde_json::Value,
 }
 

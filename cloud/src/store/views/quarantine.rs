@@ -13,7 +13,7 @@ pub struct Quarantined {
     pub stream: i64,
     /// Its number in the stream.
     pub seq: i64,
-    /// Why it could not be used.
+    /// Why it could not be used: `unreadable`, `misnumbered`, `unknown_point`, `unassigned`, `out_of_range`.
     pub reason: String,
     /// Its bytes in hexadecimal, as the hub sent them.
     pub bytes: String,

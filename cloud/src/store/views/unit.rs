@@ -81,14 +81,19 @@ macro_rules! units {
                     s.id AS site_id, s.name AS site_name, a.id AS area_id, a.name AS area_name,
                     u.temp_min AS temp_min_centi_c, u.temp_max AS temp_max_centi_c,
                     u.is_active, u.created_at, u.deleted_at,
-                    l.status::text AS status, l.status_at, l.last_reading_at,
+                    l.known AS status, l.status_at, l.last_reading_at,
                     l.last_temperature AS temperature_centi_c, l.last_humidity AS humidity_centi_percent,
                     l.door, l.door_at, l.live_status::text AS live_status,
                     l.live_temperature AS live_temperature_centi_c, l.live_at
              FROM units u
              JOIN areas a ON a.organization_id = $1 AND a.id = u.area_id
              JOIN sites s ON s.organization_id = $1 AND s.id = a.site_id
-             LEFT JOIN unit_latest l ON l.organization_id = $1 AND l.unit_id = u.id
+             LEFT JOIN (
+                 -- A row may be there for a live word or a door alone. Its status is then what the column begins with,
+                 -- and nobody has said it.
+                 SELECT *, CASE WHEN coalesce(status_at, last_reading_at) IS NOT NULL THEN status::text END AS known
+                 FROM unit_latest WHERE organization_id = $1
+             ) l ON l.unit_id = u.id
              WHERE u.organization_id = $1 AND ",
             $condition
         )
@@ -107,7 +112,7 @@ pub async fn units(
     let fetched = rows(units!(
         "u.deleted_at IS NULL
            AND ($2::uuid IS NULL OR s.id = $2)
-           AND ($3::text IS NULL OR l.status::text = $3)
+           AND ($3::text IS NULL OR l.known = $3)
            AND ($4::timestamptz IS NULL OR (u.created_at, u.id) > ($4, $5))
          ORDER BY u.created_at, u.id LIMIT $6"
     ))

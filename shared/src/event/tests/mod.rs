@@ -125,6 +125,10 @@ fn facts_of_the_site() -> Vec<Fact> {
         Fact::AnnunciatorRecovered { output: "building".into() },
         Fact::ConfigApplied { hash, source: "site.toml".into() },
         Fact::StorageDamaged { what: "not a database".into(), kept_as: "journal.db.damaged-1".into() },
+        Fact::HubEnrolled {
+            cloud: crate::signature::PublicKey([0xCD; 32]),
+            site: crate::ids::SiteId::from_bytes([0x55; 16]),
+        },
     ]
 }
 
