@@ -139,6 +139,7 @@ fn an_unknown_a_used_and_an_expired_code_and_a_wrong_signature_take_nothing(worl
     world.ask("UPDATE claim_codes SET expires_at = now() - interval '1 ms'").unwrap();
     assert_eq!(world.enrol(&hub.enrol(code, Takeover::Ask)).unwrap(), Err((403, Reason::ClaimCode)));
     assert_eq!(world.ask(COUNTS).unwrap(), nothing);
+    assert!(world.counter("frostguard_claims_refused_total").unwrap() >= 2);
 }
 
 fn a_hub_is_of_one_site_and_one_organization_until_somebody_takes_it_away(world: &AccessWorld) {
@@ -259,6 +260,8 @@ fn a_later_site_message_renames_adds_and_retires(world: &AccessWorld) {
 
 fn a_challenge_is_good_for_one_answer_right_or_wrong(world: &AccessWorld) {
     let hub = enrolled(world, 11);
+    let counted = || world.counter("frostguard_logins_refused_total").unwrap();
+    let before = counted();
     let refused = Err((401, Reason::Login));
     let nonce = world.challenge(hub.hub).unwrap();
     let good = hub.login(nonce, world.cloud);
@@ -282,6 +285,8 @@ fn a_challenge_is_good_for_one_answer_right_or_wrong(world: &AccessWorld) {
     let nonce = world.challenge(hub.hub).unwrap();
     let elsewhere = hub.login(nonce, SecretKey::from_seed(&[1; 32]).public());
     assert_eq!(world.log_in(&elsewhere).unwrap().map(drop), refused, "meant for another cloud");
+
+    assert!(counted() >= before + 7, "each of them is counted");
 
     let stranger = HandmadeHub::new(99);
     let nonce = world.challenge(stranger.hub).unwrap();

@@ -190,7 +190,7 @@ fn pick(sites: Vec<Site>, wanted: &str, slug: Option<&str>) -> Result<Site, Fail
 
 impl OrganizationCommand {
     pub(super) async fn run(self, config: &Config) -> Result<(), Failure> {
-        let database = database(config)?;
+        let database = database(config).await?;
         match self {
             Self::Add { name, slug, zone, output } => {
                 let name = named(&name)?;
@@ -227,7 +227,7 @@ impl OrganizationCommand {
 
 impl SiteCommand {
     pub(super) async fn run(self, config: &Config) -> Result<(), Failure> {
-        let database = database(config)?;
+        let database = database(config).await?;
         match self {
             Self::Add { name, organization: slug, zone, output } => {
                 let (name, zone) = (named(&name)?, known_zone(&zone)?);
@@ -261,7 +261,7 @@ impl ClaimCodeCommand {
             return Err("a claim code is good for 1 minute to 30 days".into());
         }
         let cloud = key::open(&config.key_file)?.public().fingerprint();
-        let database = database(config)?;
+        let database = database(config).await?;
         let mut tx = database.door(Duty::Operator).await?;
         let sites = operators::sites(&mut tx).await?;
         tx.commit().await?;
@@ -291,7 +291,7 @@ impl ClaimCodeCommand {
 
 impl ApiKeyCommand {
     pub(super) async fn run(self, config: &Config) -> Result<(), Failure> {
-        let database = database(config)?;
+        let database = database(config).await?;
         match self {
             Self::Add { name, organization: slug, role, output } => {
                 let name = named(&name)?;

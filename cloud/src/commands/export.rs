@@ -41,7 +41,7 @@ pub(super) struct Export {
 impl Export {
     /// Writes the bundle.
     pub(super) async fn run(self, config: &Config) -> Result<(), Failure> {
-        let database = database(config)?;
+        let database = database(config).await?;
         let (mut tx, held) = self.find(&database).await?;
         let chosen = self.choose(&held)?;
         let journal = Journal { hub: self.hub, epoch: chosen.epoch };

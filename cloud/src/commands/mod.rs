@@ -82,8 +82,10 @@ impl At {
 }
 
 /// A pool that is just large enough for one command.
-fn database(config: &Config) -> Result<Database, Failure> {
-    Ok(Database::connect(config.database_url()?.expose(), 1)?)
+async fn database(config: &Config) -> Result<Database, Failure> {
+    let database = Database::connect(config.database_url()?.expose(), 1)?;
+    database.reach().await?;
+    Ok(database)
 }
 
 impl Arguments {

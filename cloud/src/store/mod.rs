@@ -31,7 +31,7 @@ use frostguard_shared::chain::Hash;
 use frostguard_shared::ids::OrganizationId;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::query::Query;
-use sqlx::{AssertSqlSafe, Postgres};
+use sqlx::{AssertSqlSafe, Connection, PgConnection, Postgres};
 use std::str::FromStr;
 use std::time::Duration;
 use thiserror::Error;
@@ -156,6 +156,16 @@ impl Database {
             .test_before_acquire(false)
             .connect_lazy_with(options);
         Ok(Self { pool })
+    }
+
+    /// Connects once and goes again: a pool that cannot connect says only that it has waited.
+    ///
+    /// # Errors
+    /// Nothing answers at the address, or it does not let this login in.
+    pub async fn reach(&self) -> Result<(), StoreError> {
+        let connection = PgConnection::connect_with(&self.pool.connect_options()).await;
+        let connection = connection.map_err(StoreError::step("be reached"))?;
+        connection.close().await.map_err(StoreError::step("be left"))
     }
 
     /// A transaction of one organization.

@@ -17,6 +17,8 @@ use thiserror::Error;
 const CONNECTIONS_MAX: u32 = 8;
 /// Transactions of each.
 const ROUNDS: u32 = 24;
+/// Transactions of each of two connections that take turns.
+const TURNS: u32 = 4;
 /// The only two roles that the service's login may have.
 const ROLES: &str = "fg_app, fg_ingest";
 /// The end of every wall's condition, as the database writes it.
@@ -71,9 +73,9 @@ pub enum SafetyError {
 /// What stands between here and the database.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Between {
-    /// Nothing was noticed.
+    /// Nothing was noticed; a pooler that gives each connection a server of its own is not.
     Nothing,
-    /// Transactions of one connection reached different servers: a pooler.
+    /// Something that hands servers from one connection to another: a pooler.
     Pooler,
 }
 
@@ -97,6 +99,7 @@ pub struct Safety {
 /// # Errors
 /// It is not safe, or that cannot be found out.
 pub async fn check(database: &Database) -> Result<Safety, SafetyError> {
+    database.reach().await?;
     let mut tx =
         database.pool().begin().await.map_err(|fault| cannot_begin(StoreError::step("begin")(fault)))?;
     let (login, server) = login(&mut tx).await?;
@@ -104,7 +107,8 @@ pub async fn check(database: &Database) -> Result<Safety, SafetyError> {
     let tables = walls(&mut tx, &login).await?;
     tx.rollback().await.map_err(StoreError::step("end a transaction"))?;
     nothing_without_a_name(database).await?;
-    let between = transactions_stay_apart(database).await?;
+    transactions_stay_apart(database).await?;
+    let between = between(database).await?;
     Ok(Safety { login, server, schema, tables, between })
 }
 
@@ -263,29 +267,40 @@ async fn nothing_without_a_name(database: &Database) -> Result<(), SafetyError> 
 }
 
 /// Many transactions at once, each of which must find its own settings and its own values, and none of another's.
-async fn transactions_stay_apart(database: &Database) -> Result<Between, SafetyError> {
+async fn transactions_stay_apart(database: &Database) -> Result<(), SafetyError> {
     let connections = database.pool().options().get_max_connections().clamp(1, CONNECTIONS_MAX);
     let mut tasks = tokio::task::JoinSet::new();
     for _ in 0..connections {
         let pool = database.pool().clone();
         tasks.spawn(async move {
             let mut connection = pool.acquire().await.map_err(StoreError::step("connect"))?;
-            let mut servers = BTreeSet::new();
             for _ in 0..ROUNDS {
-                servers.insert(own_transaction(&mut connection).await?);
+                own_transaction(&mut connection).await?;
             }
-            Ok::<_, SafetyError>(servers.len())
+            Ok::<_, SafetyError>(())
         });
     }
-    let mut between = Between::Nothing;
     while let Some(done) = tasks.join_next().await {
         // A task that panicked has proved nothing.
-        let servers = done.map_err(|_| SafetyError::Mixed { what: "a trial did not come to its end" })??;
-        if servers > 1 {
-            between = Between::Pooler;
-        }
+        done.map_err(|_| SafetyError::Mixed { what: "a trial did not come to its end" })??;
     }
-    Ok(between)
+    Ok(())
+}
+
+/// Two connections take turns. A server that both reach, or one connection that reaches two, gives a pooler away.
+async fn between(database: &Database) -> Result<Between, SafetyError> {
+    if database.pool().options().get_max_connections() < 2 {
+        return Ok(Between::Nothing);
+    }
+    let connect = || async { database.pool().acquire().await.map_err(StoreError::step("connect")) };
+    let (mut one, mut other) = (connect().await?, connect().await?);
+    let (mut of_one, mut of_other) = (BTreeSet::new(), BTreeSet::new());
+    for _ in 0..TURNS {
+        of_one.insert(own_transaction(&mut one).await?);
+        of_other.insert(own_transaction(&mut other).await?);
+    }
+    let is_direct = of_one.len() == 1 && of_other.len() == 1 && of_one.is_disjoint(&of_other);
+    Ok(if is_direct { Between::Nothing } else { Between::Pooler })
 }
 
 /// One transaction of a random organization, and one that names none; gives the server that the first has reached.

@@ -28,6 +28,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 
 use super::database::Database;
+use crate::browser::Browser;
 use crate::error::SiteError;
 
 /// What a hub is told: the reply, or status and reason.
@@ -151,6 +152,7 @@ pub struct AccessWorld {
     /// The organizations and their sites.
     pub tenants: [(OrganizationId, SiteId); 2],
     address: SocketAddr,
+    operators: SocketAddr,
     admin: CloudDatabase,
     runtime: Runtime,
     _folder: TempDir,
@@ -170,14 +172,14 @@ impl AccessWorld {
         let config = settings(folder.path(), url);
         let cloud = key::open_or_make(&config.key_file).map_err(failed)?.0.public();
         let runtime = Runtime::new().map_err(SiteError::io("start a runtime"))?;
-        let address = runtime.block_on(serve(config)).map_err(failed)?;
+        let [address, operators] = runtime.block_on(serve(config)).map_err(failed)?;
         let admin = {
             let _inside = runtime.enter();
             CloudDatabase::connect(&database.admin_url(), 1).map_err(failed)?
         };
         let tenants = [1, 2]
             .map(|number| (OrganizationId::from_bytes(id(number, 8)), SiteId::from_bytes(id(number, 9))));
-        let world = Self { database, cloud, tenants, address, admin, runtime, _folder: folder };
+        let world = Self { database, cloud, tenants, address, operators, admin, runtime, _folder: folder };
         world.runtime.block_on(world.let_in()).map_err(failed)?;
         Ok(world)
     }
@@ -309,6 +311,17 @@ impl AccessWorld {
         Ok(Err((status, problem.reason)))
     }
 
+    /// A counter as operators see it; it counts for every cloud of this process.
+    ///
+    /// # Errors
+    /// When there is none of that name.
+    pub fn counter(&self, name: &str) -> Result<u64, SiteError> {
+        let page = Browser::at(self.operators.port()).get("/metrics")?;
+        let line =
+            page.body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' ')?.parse().ok());
+        line.ok_or_else(|| SiteError::Unexpected(format!("no counter {name}")))
+    }
+
     /// What psql says, without the last newline.
     ///
     /// # Errors
@@ -329,14 +342,14 @@ pub fn wrong(signature: Signature) -> Signature {
     Signature(bytes)
 }
 
-async fn serve(config: Config) -> Result<SocketAddr, ServiceError> {
+async fn serve(config: Config) -> Result<[SocketAddr; 2], ServiceError> {
     let service = Service::open(config).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let operators = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-    let address = listener.local_addr()?;
+    let addresses = [listener.local_addr()?, operators.local_addr()?];
     tokio::spawn(async move {
         // It ends with the runtime.
         let _ = service.serve(listener, operators, std::future::pending()).await;
     });
-    Ok(address)
+    Ok(addresses)
 }
