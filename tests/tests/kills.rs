@@ -4,8 +4,10 @@
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_tests::chance::Chance;
+use frostguard_tests::clock::now;
 use frostguard_tests::cloud::database::Database;
 use frostguard_tests::havoc::{Havoc, blows};
+use frostguard_tests::oracle::expected::{EVENTS, READINGS};
 use frostguard_tests::oracle::journal::Journal;
 use frostguard_tests::oracle::{Known, compare, wrong};
 use frostguard_tests::site::simulation::SentValue;
@@ -25,12 +27,14 @@ fn a_record_survives_every_death_and_every_cut_link_whole_and_once() {
     let mut havoc = Havoc::begin(folder.path(), seed).unwrap();
     let blows = blows(&mut chance, kills());
     for (n, blow) in blows.iter().enumerate() {
-        println!("{}: {blow:?}", n + 1);
+        let begun = now();
         if let Err(error) = havoc.strike(blow) {
             panic!("seed {seed}, {blow:?}: {error}\n{}", havoc.last_words());
         }
+        println!("{}: {blow:?} after {:.1?}", n + 1, begun.elapsed());
+        let begun = now();
         match havoc.cut(&mut chance) {
-            Ok(cut) => println!("{}: {cut:?}", n + 1),
+            Ok(cut) => println!("{}: {cut:?} after {:.1?}", n + 1, begun.elapsed()),
             Err(error) => panic!("seed {seed}, after {blow:?}: {error}\n{}", havoc.last_words()),
         }
     }
@@ -49,7 +53,7 @@ fn a_record_survives_every_death_and_every_cut_link_whole_and_once() {
 /// An oracle that calls everything good proves nothing: each of these must turn its own check red.
 fn the_oracle_sees_each_kind_of_loss(journal: &Journal, sent: &[SentValue], database: &Database) {
     let stream = |number: u8| format!("(SELECT id FROM hub_streams WHERE stream = {number} AND branch = 0)");
-    let (events, readings) = (stream(1), stream(2));
+    let (events, readings) = (stream(EVENTS), stream(READINGS));
     for (spoil, undo, check) in [
         (
             format!("CREATE TABLE kept AS SELECT * FROM hub_events WHERE stream_id = {events} AND seq = 3; DELETE FROM hub_events WHERE stream_id = {events} AND seq = 3"),

@@ -97,7 +97,7 @@ impl CloudWorld {
     fn heads(&self, hub: &Hub) -> Result<String, SiteError> {
         let epoch = journal::epoch(&hub.journal())?;
         let held = self.database.psql(&format!(
-            "SELECT coalesce(max(last_seq) FILTER (WHERE stream = 1), 0), coalesce(max(last_seq) FILTER (WHERE stream = 2), 0)
+            "SELECT coalesce(max(last_seq) FILTER (WHERE stream = 2), 0), coalesce(max(last_seq) FILTER (WHERE stream = 1), 0)
              FROM hub_streams WHERE epoch = '{epoch}' AND branch = 0"
         ))?;
         Ok(held.trim().to_owned())

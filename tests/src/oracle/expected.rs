@@ -15,6 +15,10 @@ use super::journal::{Journal, ReadingRow};
 use crate::error::SiteError;
 
 const HOUR_MS: i64 = 3_600_000;
+/// The streams as the database numbers them.
+pub const READINGS: u8 = 1;
+/// The stream of events.
+pub const EVENTS: u8 = 2;
 
 /// What a point measures, and where its frames come from.
 #[derive(Clone, Debug, Default)]
@@ -246,11 +250,11 @@ fn chain(journal: &Journal) -> Result<Vec<String>, SiteError> {
 
 fn cursors(journal: &Journal) -> Vec<String> {
     let mut cursors = Vec::new();
-    if let Some(last) = journal.events.last() {
-        cursors.push(format!("1|0|{}|{}", last.seq, last.hash));
-    }
     if let Some(last) = journal.readings.last() {
-        cursors.push(format!("2|0|{}|", last.seq));
+        cursors.push(format!("{READINGS}|0|{}|", last.seq));
+    }
+    if let Some(last) = journal.events.last() {
+        cursors.push(format!("{EVENTS}|0|{}|{}", last.seq, last.hash));
     }
     cursors
 }

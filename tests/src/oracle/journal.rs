@@ -81,6 +81,16 @@ impl Journal {
         })
     }
 
+    /// The hub's id as people write it.
+    ///
+    /// # Errors
+    /// When the journal's is none.
+    pub fn hub_id(&self) -> Result<String, SiteError> {
+        let bytes = hex::decode(&self.hub).ok().and_then(|bytes| bytes.try_into().ok());
+        let bytes = bytes.ok_or_else(|| odd("hub", &self.hub))?;
+        Ok(frostguard_shared::ids::HubId::from_bytes(bytes).to_string())
+    }
+
     /// The events as lines `seq|hash|bytes`, in hex.
     pub fn event_lines(&self) -> Vec<String> {
         let line = |row: &EventRow| format!("{}|{}|{}", row.seq, row.hash, hex::encode(&row.bytes));

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use super::Outage;
 use crate::error::SiteError;
+use crate::oracle::expected::{EVENTS, READINGS};
 use crate::oracle::journal::{Journal, spoil};
 use crate::verifier::verify;
 
@@ -25,13 +26,14 @@ struct Edit {
 pub(super) fn tell(outage: &mut Outage<'_, '_>, bundles: &Path, journal: &Journal) -> Result<(), SiteError> {
     fs::create_dir_all(bundles).map_err(SiteError::io("make a folder for bundles"))?;
     let (hub, cloud) = (bundles.join("hub.jsonl"), bundles.join("cloud.jsonl"));
+    let hub_id = journal.hub_id()?;
     outage.world.hub.export(&hub)?;
-    outage.far.cloud.export(&journal.hub, &cloud)?;
+    outage.far.cloud.export(&hub_id, &cloud)?;
     outage.both_verify(&hub, &cloud)?;
     let spoiled = bundles.join("spoiled.jsonl");
     for edit in edits_by_psql(journal)? {
         outage.far.database.psql(&edit.done)?;
-        outage.far.cloud.export(&journal.hub, &spoiled)?;
+        outage.far.cloud.export(&hub_id, &spoiled)?;
         outage.far.database.psql(&edit.undone)?;
         found(outage, "psql", &edit, &spoiled, &hub)?;
     }
@@ -42,7 +44,7 @@ pub(super) fn tell(outage: &mut Outage<'_, '_>, bundles: &Path, journal: &Journa
         spoil(&file, &edit.undone)?;
         found(outage, "sqlite3", &edit, &spoiled, &cloud)?;
     }
-    outage.far.cloud.export(&journal.hub, &cloud)?;
+    outage.far.cloud.export(&hub_id, &cloud)?;
     outage.world.hub.export(&hub)?;
     outage.both_verify(&hub, &cloud)
 }
@@ -102,13 +104,13 @@ fn edits_by_psql(journal: &Journal) -> Result<[Edit; 2], SiteError> {
     let to_event = |bytes: &str| {
         format!(
             "UPDATE hub_events SET bytes = decode('{bytes}', 'hex') WHERE seq = {event} AND stream_id = {}",
-            of(1)
+            of(EVENTS)
         )
     };
     let to_reading = |change: &str| {
         format!(
             "UPDATE sensor_readings SET temperature = temperature {change} WHERE seq = {reading} AND stream_id = {}",
-            of(2)
+            of(READINGS)
         )
     };
     Ok([
