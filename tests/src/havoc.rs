@@ -13,7 +13,7 @@ use std::time::Duration;
 use crate::chance::Chance;
 use crate::clock::wait_for;
 use crate::cloud::cloud_world::CloudWorld;
-use crate::cloud::proxy::{Cut, Direction};
+use crate::cloud::proxy::{Cut, Direction, Proxy};
 use crate::error::SiteError;
 use crate::hub::Fault;
 use crate::oracle::journal::Journal;
@@ -26,6 +26,8 @@ use feeder::Feeder;
 const REACHED_WITHIN: Duration = Duration::from_secs(90);
 /// For so many bytes to pass over the link.
 const CUT_WITHIN: Duration = Duration::from_secs(60);
+/// How long a cut may wait for a hub that waits itself.
+const PATIENCE: Duration = Duration::from_secs(3);
 /// A place is struck at one of its first so many times.
 const TIMES: u64 = 3;
 /// A link is cut within so many bytes.
@@ -176,7 +178,12 @@ impl Havoc {
         let cut = Cut { direction, after: chance.below(within) };
         let before = self.far.link.cuts();
         self.far.link.cut_after(cut);
-        wait_for(&format!("{cut:?}"), CUT_WITHIN, || (self.far.link.cuts() > before).then_some(()))?;
+        let what = format!("{cut:?}");
+        let came = |link: &Proxy| (link.cuts() > before).then_some(());
+        if wait_for(&what, PATIENCE, || came(&self.far.link)).is_err() {
+            self.hub_comes_at_once()?;
+            wait_for(&what, CUT_WITHIN, || came(&self.far.link))?;
+        }
         Ok(cut)
     }
 
