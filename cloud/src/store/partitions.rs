@@ -14,10 +14,13 @@ use std::time::{Duration, Instant};
 /// How long the months are remembered.
 const REMEMBERED: Duration = Duration::from_secs(60);
 
+/// The months as they were at a moment.
+type Remembered = (Instant, Arc<[Stretch]>);
+
 /// The months that have a partition.
 #[derive(Clone, Debug, Default)]
 pub struct Partitions {
-    known: Arc<Mutex<Option<(Instant, Arc<[Stretch]>)>>>,
+    known: Arc<Mutex<Option<Remembered>>>,
 }
 
 impl Partitions {

@@ -121,7 +121,7 @@ impl Drain {
         Progress {
             percent: (sent.saturating_mul(100) / self.waited.max(1)).min(100) as u8,
             per_second,
-            seconds_left: if per_second == 0 { 0 } else { waiting / per_second },
+            seconds_left: waiting.checked_div(per_second).unwrap_or(0),
         }
     }
 }

@@ -194,22 +194,23 @@ impl Expected {
 
     /// Hours: `unit|start|min|max|sum|count|humidity min|max|sum|count`.
     pub fn hours(&self, set_aside: &[u64]) -> Vec<String> {
-        let mut hours: BTreeMap<(&str, i64), (Vec<i64>, Vec<i64>)> = BTreeMap::new();
+        let mut hours: BTreeMap<(&str, i64), HourValues> = BTreeMap::new();
         for placed in self.kept(set_aside).filter(|placed| placed.counts) {
             let start = placed.recorded.div_euclid(HOUR_MS) * HOUR_MS;
-            let (temperatures, humidities) = hours.entry((&placed.unit, start)).or_default();
-            temperatures.push(placed.reading.temperature);
-            humidities.extend(placed.reading.humidity);
+            let hour = hours.entry((&placed.unit, start)).or_default();
+            hour.temperatures.push(placed.reading.temperature);
+            hour.humidities.extend(placed.reading.humidity);
         }
         let spread = |values: &[i64]| {
             let sum = values.first().map(|_| values.iter().sum::<i64>());
             let (least, most) = (values.iter().min().copied(), values.iter().max().copied());
             format!("{}|{}|{}|{}", shown(least), shown(most), shown(sum), values.len())
         };
-        let line = |((unit, start), (t, h)): (&(&str, i64), &(Vec<i64>, Vec<i64>))| {
-            format!("{unit}|{start}|{}|{}", spread(t), spread(h))
-        };
-        hours.iter().map(line).collect()
+        let mut lines = Vec::new();
+        for ((unit, start), hour) in &hours {
+            lines.push(format!("{unit}|{start}|{}|{}", spread(&hour.temperatures), spread(&hour.humidities)));
+        }
+        lines
     }
 
     /// The latest of each unit: `unit|status|at|temperature|humidity`.
@@ -235,6 +236,13 @@ impl Expected {
         };
         units.into_iter().map(line).collect()
     }
+}
+
+/// What an hour of a unit is made of.
+#[derive(Default)]
+struct HourValues {
+    temperatures: Vec<i64>,
+    humidities: Vec<i64>,
 }
 
 fn chain(journal: &Journal) -> Result<Vec<String>, SiteError> {
