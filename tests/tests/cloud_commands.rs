@@ -1,7 +1,6 @@
 //! Owns what is promised of the operator's commands: exit codes, causes, and no secret in what they say.
 //! Takes the real program on a real Postgres; gives a pass or what it said.
 //! Must never reach into the service but by its commands.
-#![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_tests::cloud::service::Cloud;
 use frostguard_tests::cloud::shared;

@@ -1,6 +1,10 @@
 //! Owns the proof that nothing is lost, doubled or out of order, however hub, cloud, Postgres and their link fail.
 //! Takes `FROSTGUARD_KILLS` (how many deaths, and as many cut links) and `FROSTGUARD_SEED`; gives a pass or the seed.
 //! Must never let a world recover between two blows on purpose, nor accept a place that was not reached.
+#![expect(
+    clippy::print_stdout,
+    reason = "the seed and each blow are printed, so that a failure can be played again"
+)]
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_tests::chance::Chance;

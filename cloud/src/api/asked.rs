@@ -255,7 +255,7 @@ mod tests {
             "from=2026-11-02T00:00:00Z&to=2026-11-01T00:00:00Z",
             "from=2030-01-01T00:00:00Z",
         ] {
-            assert_eq!(faults(query, |asked| asked.range(WEEK)), [week.clone()], "{query}");
+            assert_eq!(faults(query, |asked| asked.range(WEEK)), std::slice::from_ref(&week), "{query}");
         }
         let both = faults("from=yesterday&to=", |asked| asked.range(WEEK));
         assert_eq!(both.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["from", "to"]);

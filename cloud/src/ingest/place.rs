@@ -217,7 +217,10 @@ mod tests {
         Assigned { from: RuleMs(from), to: to.map(RuleMs), unit, role: Role::Air }
     }
 
-    fn reasons(rows: &[(u64, [u8; READING_BYTES])]) -> (Vec<(u64, u8)>, Vec<(u64, Reason)>) {
+    type Units = Vec<(u64, u8)>;
+    type Reasons = Vec<(u64, Reason)>;
+
+    fn reasons(rows: &[(u64, [u8; READING_BYTES])]) -> (Units, Reasons) {
         let mut timeline = Timeline::default();
         timeline.take(Boot(1), ClockFact::Started { trusted: true });
         let known = KnownPoint {
