@@ -24,6 +24,9 @@ const HUBS_WAIT: Duration = Duration::from_millis(500);
 /// How long a person waits.
 const PEOPLE_WAIT: Duration = Duration::from_secs(5);
 
+/// A body that takes longer to come holds a place that others wait for.
+const BODY_MAX: Duration = Duration::from_secs(20);
+
 /// The bounds.
 #[derive(Clone, Debug)]
 pub struct Admission {
@@ -70,7 +73,9 @@ pub async fn admit_hub(State(admission): State<Admission>, request: Request, nex
 async fn admitted(admission: &Admission, request: Request, next: Next) -> Result<Response, Refusal> {
     let _request = turn(&admission.hubs).await?;
     let (head, body) = request.into_parts();
-    let body = read(body).await?;
+    let body = timeout(BODY_MAX, read(body))
+        .await
+        .map_err(|_| Refusal::new(Reason::Busy, "the body came too slowly; send less at once"))??;
     let is_batch = matches!(head.uri.path(), path::EVENTS | path::READINGS);
     let _batch = if is_batch { Some(turn(&admission.batches).await?) } else { None };
     Ok(next.run(Request::from_parts(head, Body::from(body))).await)

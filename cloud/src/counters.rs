@@ -18,6 +18,10 @@ pub enum Count {
     ReadingsTaken,
     /// Readings set aside in quarantine.
     ReadingsQuarantined,
+    /// Readings that a hub has told to be missing.
+    ReadingsMissing,
+    /// Hubs that came back with less, or something else, than they had sent.
+    Rollbacks,
     /// Forks: a known number with another hash, stored as a branch.
     Forks,
     /// Batches that link to nothing held.
@@ -54,12 +58,14 @@ pub enum Count {
 
 impl Count {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::BatchesTaken,
         Self::BatchesRepeated,
         Self::EventsTaken,
         Self::ReadingsTaken,
         Self::ReadingsQuarantined,
+        Self::ReadingsMissing,
+        Self::Rollbacks,
         Self::Forks,
         Self::BrokenLinks,
         Self::CheckpointsBad,
@@ -86,6 +92,8 @@ impl Count {
             Self::EventsTaken => ("frostguard_events_taken_total", "events taken"),
             Self::ReadingsTaken => ("frostguard_readings_taken_total", "readings taken"),
             Self::ReadingsQuarantined => ("frostguard_readings_quarantined_total", "readings set aside"),
+            Self::ReadingsMissing => ("frostguard_readings_missing_total", "readings told to be missing"),
+            Self::Rollbacks => ("frostguard_rollbacks_total", "hubs that came back with less or other"),
             Self::Forks => ("frostguard_forks_total", "known numbers with another hash"),
             Self::BrokenLinks => ("frostguard_broken_links_total", "batches that link to nothing held"),
             Self::CheckpointsBad => ("frostguard_checkpoints_bad_total", "checkpoints that do not fit"),

@@ -75,6 +75,9 @@ impl Checkpoint {
     /// Another form, another log, or no signature of the key.
     pub fn verify(note: &str, hub: HubId, epoch: EpochId, key: PublicKey) -> Result<Self, CheckpointError> {
         let form = CheckpointError::Form;
+        if note.chars().any(|c| c.is_control() && c != '\n') {
+            return Err(form("it has characters that nobody sees"));
+        }
         if note.len() > NOTE_MAX {
             return Err(form("it is too long"));
         }

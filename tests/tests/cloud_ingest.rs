@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_shared::chain::Hash;
-use frostguard_shared::event::{Fact, Subject};
+use frostguard_shared::event::{Fact, OldEpoch, Subject};
 use frostguard_shared::ids::AlertId;
 use frostguard_shared::reading::Door;
 use frostguard_shared::time::WallMs;
@@ -43,6 +43,10 @@ promises! {
     an_alert_has_its_true_times_and_is_done_when_it_is_both_cleared_and_acknowledged,
     hours_and_the_latest_are_those_of_the_readings,
     what_is_no_batch_of_this_hub_is_refused_by_its_reason_and_changes_nothing,
+    a_gap_told_again_longer_leaves_no_number_unaccounted_for,
+    what_was_recorded_before_the_clock_was_corrected_is_dated_by_the_correction,
+    facts_that_no_table_can_hold_are_undone_and_noticed_and_the_record_goes_on,
+    a_journal_that_follows_one_whose_end_never_came_is_an_alarm,
     the_latest_live_word_wins_and_touches_only_units_that_are_ours,
 }
 
@@ -369,4 +373,67 @@ fn the_latest_live_word_wins_and_touches_only_units_that_are_ours(world: &Ingest
     let latest = "SELECT live_status, live_temperature FROM unit_latest";
     assert_eq!(world.ask(latest).unwrap(), "alarm_active|-1400");
     assert_eq!(world.ask("SELECT counter, events_waiting, readings_waiting FROM hub_live").unwrap(), "5|3|4");
+}
+
+fn a_gap_told_again_longer_leaves_no_number_unaccounted_for(world: &IngestWorld) {
+    let recorder = filled(world, 20);
+    world.send(&world.ours, path::EVENTS, &recorder.events_batch(1, recorder.events())).unwrap();
+    let told = |first, last| {
+        let mut batch = recorder.readings_batch(last + 1, 20);
+        batch.first = first;
+        batch.gaps = vec![Gap { first, last, cause: Missing::Damage }];
+        batch
+    };
+    world.send(&world.ours, path::READINGS, &recorder.readings_batch(1, 4)).unwrap();
+    let mut short = told(5, 8);
+    short.rows = Vec::new().into();
+    assert_eq!(world.send(&world.ours, path::READINGS, &short).unwrap().seq(), Some(8));
+    // The acknowledgement was lost and the damage has grown.
+    assert_eq!(world.send(&world.ours, path::READINGS, &told(3, 15)).unwrap().seq(), Some(20));
+    let gaps = "SELECT string_agg(first_seq || '-' || last_seq, ',' ORDER BY first_seq) FROM reading_gaps";
+    assert_eq!(world.ask(gaps).unwrap(), "5-8,9-15");
+    assert_eq!(world.ask("SELECT count(*), min(seq), max(seq) FROM sensor_readings").unwrap(), "9|1|20");
+    let noticed = "SELECT DISTINCT event_type FROM event_logs WHERE category = 'integrity' ORDER BY 1";
+    assert_eq!(world.ask(noticed).unwrap(), "record.missing\nrecord.seal_bad");
+}
+
+fn what_was_recorded_before_the_clock_was_corrected_is_dated_by_the_correction(world: &IngestWorld) {
+    let mut recorder = world.ours.recorder_without_a_clock(1_000);
+    let [probe, _] = world.ours.probes;
+    let alert = AlertId::from_bytes([0xD1; 16]);
+    recorder.now_ms = 50_000;
+    recorder.raise(&probe, alert);
+    recorder.read(&probe, -1000);
+    recorder.correct(60_000, BEGAN_MS);
+    recorder.read(&probe, -1100);
+    send_all(world, &recorder, 4_096);
+    // It was raised ten seconds before the axis was moved to the present.
+    let raised = "SELECT (extract(epoch FROM triggered_at) * 1000)::bigint FROM alerts";
+    assert_eq!(world.ask(raised).unwrap(), (BEGAN_MS - 10_000).to_string());
+    let recorded = "SELECT (extract(epoch FROM min(recorded_at)) * 1000)::bigint FROM sensor_readings";
+    assert_eq!(world.ask(recorded).unwrap(), (BEGAN_MS - 9_998).to_string());
+}
+
+fn facts_that_no_table_can_hold_are_undone_and_noticed_and_the_record_goes_on(world: &IngestWorld) {
+    // A table that refuses stands for whatever a hub can say that a table cannot hold.
+    world.ask("ALTER TABLE alerts ADD CONSTRAINT refuses CHECK (severity::text <> 'critical')").unwrap();
+    let mut recorder = world.ours.recorder();
+    recorder.raise(&world.ours.probes[0], AlertId::from_bytes([0xE1; 16]));
+    recorder.read(&world.ours.probes[0], -1800);
+    let answer = world.send(&world.ours, path::EVENTS, &recorder.events_batch(1, recorder.events())).unwrap();
+    assert_eq!(answer.seq(), Some(recorder.events()));
+    assert_eq!(world.ask("SELECT count(*) FROM hub_events").unwrap(), recorder.events().to_string());
+    let noticed = "SELECT event_type, severity FROM event_logs WHERE category = 'integrity'";
+    assert_eq!(world.ask(noticed).unwrap(), "record.projection_failed|critical");
+    assert_eq!(world.ask("SELECT count(*) FROM hub_clock").unwrap(), "1");
+}
+
+fn a_journal_that_follows_one_whose_end_never_came_is_an_alarm(world: &IngestWorld) {
+    let mut recorder = world.ours.recorder();
+    let old = OldEpoch { epoch: world.theirs.epoch, seq: 9, hash: Hash([3; 32]) };
+    let fact = Fact::EpochStarted { key: "00".into(), software: "test".into(), old: Some(old) };
+    recorder.event(fact, Subject::default());
+    send_all(world, &recorder, 4_096);
+    let noticed = "SELECT event_type, event_data ->> 'held', event_data ->> 'head' FROM event_logs WHERE category = 'integrity'";
+    assert_eq!(world.ask(noticed).unwrap(), "record.epoch_lost|0|9");
 }

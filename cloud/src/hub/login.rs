@@ -6,9 +6,11 @@
 use super::HubState;
 use super::body::{Packed, Refusal, Reply};
 use super::site::visible;
+use crate::counters::Count;
 use crate::ingest::admit::{Stored, trunk};
 use crate::ingest::fault_point;
 use crate::store::doors::{self, SecretHash};
+use crate::store::event_log::{self, Noticed};
 use crate::store::streams::{self, EventsCursor, Journal};
 use crate::store::{Duty, StoreError, TenantTx, events, fleet};
 use crate::{clock, entropy};
@@ -55,6 +57,7 @@ async fn login(
     fleet::open_session(&mut tx, journal, SecretHash::of(&token), &login.software, TOKEN_MS as i64).await?;
     let hub = fleet::known(&mut tx, login.hub).await?.ok_or_else(unknown)?;
     let (stand, readings) = held(&mut tx, journal, own).await?;
+    notice_standing(&mut tx, journal, own.0, &stand).await?;
     fault_point!("login.before_commit");
     tx.commit().await?;
     fault_point!("login.after_commit");
@@ -69,6 +72,23 @@ async fn login(
         standing: stand.standing,
         site_wanted: hub.site_hash != Some(login.site_hash),
     }))
+}
+
+/// A hub that comes back with less, or with something else, than it had sent was restored or copied: an alarm for people.
+async fn notice_standing(
+    tx: &mut TenantTx,
+    journal: Journal,
+    told: u64,
+    stand: &Stand,
+) -> Result<(), StoreError> {
+    let noticed = match stand.standing {
+        Standing::Extends => return Ok(()),
+        Standing::Behind => Noticed::Rollback,
+        Standing::Beside => Noticed::Beside,
+    };
+    Count::Rollbacks.one();
+    let details = serde_json::json!({ "epoch": journal.epoch, "told": told, "held": stand.held.seq });
+    event_log::notice_once(tx, journal.hub, noticed, details).await
 }
 
 fn unknown() -> Refusal {

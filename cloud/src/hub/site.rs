@@ -5,7 +5,9 @@
 use super::HubState;
 use super::body::{Packed, Refusal};
 use super::record::Token;
+use crate::ingest;
 use crate::store::adoption::{self, AdoptionError, Place, Rule};
+use crate::store::event_log::{self, Noticed};
 use crate::store::fleet::{self, Units};
 use axum::Router;
 use axum::extract::State;
@@ -46,6 +48,10 @@ async fn site(
         fleet::lock_premises(&mut tx, hub.site).await?.ok_or_else(unknown)?;
         let place = Place { hub: session.hub, site: hub.site };
         adoption::take(&mut tx, place, &site, &rules).await?;
+    }
+    // Facts that named what was not known yet may be kept now.
+    if event_log::was_noticed(&mut tx, session.hub, Noticed::FactUnused).await? {
+        ingest::events::project_again(&mut tx, &session).await?;
     }
     fleet::keep_site_hash(&mut tx, session.hub, hash(&site)).await?;
     tx.commit().await?;

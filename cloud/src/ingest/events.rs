@@ -11,11 +11,15 @@ use crate::hub::body::Refusal;
 use crate::store::doors::Session;
 use crate::store::event_log::Noticed;
 use crate::store::streams::{EventsCursor, Fork, Journal};
-use crate::store::{self, TenantTx, alerts, assignments, door_events, event_log, rollups, streams};
+use crate::store::{
+    self, StoreError, TenantTx, alerts, assignments, door_events, event_log, rollups, streams,
+};
+use frostguard_shared::causes::with_causes;
 use frostguard_shared::chain::genesis;
 use frostguard_shared::checkpoint::Checkpoint;
 use frostguard_shared::event::Event;
 use frostguard_shared::time::Boot;
+use frostguard_shared::timeline::Timeline;
 use frostguard_shared::tree::Frontier;
 use frostguard_shared::wire::record::Events;
 use frostguard_shared::wire::{Head, Reason};
@@ -183,7 +187,8 @@ async fn check_checkpoint(
     Ok(event_log::notice(tx, session.hub, Noticed::CheckpointBad, details).await?)
 }
 
-/// Writes everything that follows from the events.
+/// Writes everything that follows from the events. What the tables refuse is undone and noticed: the events are kept,
+/// and everything that follows from them can be made again.
 async fn project(
     tx: &mut TenantTx,
     session: &Session,
@@ -193,20 +198,32 @@ async fn project(
     events: &[Chained],
 ) -> Result<(), NotTaken> {
     let (known, misfits) = read_all(session, batch, events);
-    let boots = known.iter().map(|event| event.envelope.boot);
-    let span = (boots.clone().min().unwrap_or(Boot(0)), boots.max().unwrap_or(Boot(0)));
-    let mut timeline = store::events::timeline(tx, cursors, cursor.branch.number, span).await?;
-    let mut projection = Projection::default();
-    known.iter().for_each(|event| projection.take(event, &mut timeline));
+    let projection = Projection::of(&known, timeline_of(tx, cursors, cursor, &known).await?);
     store::events::keep_clock(tx, cursor.id, &projection.clock).await?;
-    let unused = keep_facts(tx, session, &projection).await?;
-    event_log::keep(tx, session.hub, &projection.log, events).await?;
     if !projection.seals.is_empty() {
         let journal = Journal { hub: session.hub, epoch: batch.epoch };
         let readings = streams::lock_readings(tx, journal, &cursor.branch).await?;
         store::seals::keep(tx, readings.id, &projection.seals).await?;
         super::readings::compare_seals(tx, session.hub, readings, Vec::new()).await?;
     }
+    tx.mark().await?;
+    let kept = match keep_facts(tx, session, &projection).await {
+        Ok(unused) => event_log::keep(tx, session.hub, &projection.log, events).await.map(|()| unused),
+        Err(fault) => Err(fault),
+    };
+    let place = json!({ "epoch": batch.epoch, "from_seq": events.first().map(|event| event.seq) });
+    let unused = match kept {
+        Ok(unused) => unused,
+        Err(fault) if fault.is_of_data() => {
+            tracing::error!(hub = %session.hub, fault = with_causes(&fault), "what follows from events was refused");
+            tx.back_to_mark().await?;
+            Count::FactsUnused.add(known.len() as u64);
+            event_log::notice(tx, session.hub, Noticed::ProjectionFailed, place.clone()).await?;
+            0
+        }
+        Err(fault) => return Err(fault.into()),
+    };
+    notice_lost_epochs(tx, session, &projection).await?;
     if !misfits.is_empty() {
         Count::EventsUnreadable.add(misfits.len() as u64);
         let seqs: Vec<u64> = misfits.iter().take(100).map(|(seq, _)| *seq).collect();
@@ -215,8 +232,63 @@ async fn project(
     }
     if unused > 0 {
         Count::FactsUnused.add(unused);
-        let details = json!({ "epoch": batch.epoch, "from_seq": events.first().map(|event| event.seq), "count": unused });
+        let details = json!({ "place": place, "count": unused });
         event_log::notice(tx, session.hub, Noticed::FactUnused, details).await?;
+    }
+    Ok(())
+}
+
+async fn timeline_of(
+    tx: &mut TenantTx,
+    cursors: &[EventsCursor],
+    cursor: &EventsCursor,
+    events: &[Event],
+) -> Result<Timeline, StoreError> {
+    let boots = events.iter().map(|event| event.envelope.boot).filter(|boot| boot.0 <= i32::MAX as u32);
+    let span = (boots.clone().min().unwrap_or(Boot(0)), boots.max().unwrap_or(Boot(0)));
+    store::events::timeline(tx, cursors, cursor.branch.number, span).await
+}
+
+/// A journal that follows another says how far that one went: what of it never came is an alarm.
+async fn notice_lost_epochs(
+    tx: &mut TenantTx,
+    session: &Session,
+    projection: &Projection,
+) -> Result<(), StoreError> {
+    for followed in &projection.followed {
+        let journal = Journal { hub: session.hub, epoch: followed.old.epoch };
+        let held = longest(&streams::events(tx, journal).await?).seq;
+        if held < followed.old.seq {
+            let details = json!({ "epoch": followed.old.epoch, "held": held, "head": followed.old.seq });
+            event_log::notice(tx, session.hub, Noticed::EpochLost, details).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Events looked at together when they are projected again.
+const PAGE: i64 = 1_000;
+
+/// Makes assignments and alerts of a hub again from its stored events: after units or devices that they name have become
+/// known. What was kept before is not changed by it.
+///
+/// # Errors
+/// The database cannot.
+pub async fn project_again(tx: &mut TenantTx, session: &Session) -> Result<(), StoreError> {
+    for epoch in streams::epochs(tx, session.hub).await? {
+        let cursors = streams::events(tx, Journal { hub: session.hub, epoch }).await?;
+        for cursor in &cursors {
+            let mut after = 0;
+            loop {
+                let page = store::events::facts_after(tx, cursor.id, after, PAGE).await?;
+                let Some((last, _)) = page.last() else { break };
+                after = *last;
+                let read = |(seq, bytes): &(u64, Vec<u8>)| read(bytes, session.hub, epoch, *seq).ok();
+                let events: Vec<Event> = page.iter().filter_map(read).collect();
+                let timeline = timeline_of(tx, &cursors, cursor, &events).await?;
+                keep_facts(tx, session, &Projection::of(&events, timeline).repeatable()).await?;
+            }
+        }
     }
     Ok(())
 }
@@ -235,7 +307,11 @@ fn read_all(session: &Session, batch: &Events, events: &[Chained]) -> (Vec<Event
 }
 
 /// Keeps the facts that have a table; gives how many name something that is not the organization's.
-async fn keep_facts(tx: &mut TenantTx, session: &Session, projection: &Projection) -> Result<u64, NotTaken> {
+async fn keep_facts(
+    tx: &mut TenantTx,
+    session: &Session,
+    projection: &Projection,
+) -> Result<u64, StoreError> {
     let mut unused = 0;
     for assignment in &projection.assignments {
         let outcome = assignments::assign(tx, session.hub, assignment).await?;

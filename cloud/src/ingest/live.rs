@@ -16,6 +16,10 @@ pub async fn take(tx: &mut TenantTx, session: &Session, live: &Live) -> Result<(
         let text = format!("a live word has at most {UNITS_MAX} units and {ALARMS_MAX} alarms");
         return Err(Refusal::new(Reason::TooLarge, text).into());
     }
+    let words = live.alarms.iter().flat_map(|alarm| [&alarm.condition, &alarm.severity, &alarm.sounding]);
+    if words.chain(live.units.iter().map(|unit| &unit.status)).any(|word| word.contains('\0')) {
+        return Err(Refusal::new(Reason::Garbled, "a word holds a character that no text can hold").into());
+    }
     if !store::live::keep(tx, session.hub, live).await? {
         tracing::debug!(hub = %session.hub, "an older live word came late");
     }

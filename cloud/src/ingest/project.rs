@@ -5,7 +5,7 @@
 //! kept, chained and counted.
 
 use frostguard_shared::chain::Hash;
-use frostguard_shared::event::{Actor, ActorKind, Event, Fact};
+use frostguard_shared::event::{Actor, ActorKind, Event, Fact, OldEpoch};
 use frostguard_shared::ids::{AlertId, DeviceId, EpochId, HubId, PersonId, PointId, UnitId};
 use frostguard_shared::reading::Door;
 use frostguard_shared::rules::{EpisodeKey, UnitStatus, Why};
@@ -117,6 +117,13 @@ pub struct StatusChanged {
     pub at: WallMs,
 }
 
+/// A journal began whose hub had another one before.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Followed {
+    /// The epoch before, with its head as the hub knew it.
+    pub old: OldEpoch,
+}
+
 /// A line of the organization's event log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Logged {
@@ -153,24 +160,45 @@ pub struct Projection {
     pub doors: Vec<DoorMoved>,
     /// The last status of each unit.
     pub statuses: Vec<StatusChanged>,
+    /// Journals that this one follows.
+    pub followed: Vec<Followed>,
     /// Lines of the event log.
     pub log: Vec<Logged>,
 }
 
 impl Projection {
-    /// Adds what the next event means; moves the timeline along.
-    pub fn take(&mut self, event: &Event, timeline: &mut Timeline) {
-        let envelope = &event.envelope;
-        if let Some((boot, fact)) = ClockFact::of_event(event) {
-            timeline.take(boot, fact);
-            self.clock.push((envelope.seq, boot, fact));
+    /// What some events mean, in their order. The clock's facts come first: what was recorded before a correction is
+    /// dated by it all the same.
+    pub fn of(events: &[Event], mut timeline: Timeline) -> Self {
+        let mut projection = Self::default();
+        for event in events {
+            if let Some((boot, fact)) = ClockFact::of_event(event) {
+                timeline.take(boot, fact);
+                projection.clock.push((event.envelope.seq, boot, fact));
+            }
         }
+        events.iter().for_each(|event| projection.take(event, &timeline));
+        // Rows that many transactions change are changed in one order, so that none waits for another in a circle.
+        projection.statuses.sort_by_key(|changed| changed.unit);
+        projection
+    }
+
+    /// The same without what can only be kept once.
+    pub fn repeatable(self) -> Self {
+        Self { assignments: self.assignments, alerts: self.alerts, ..Self::default() }
+    }
+
+    fn take(&mut self, event: &Event, timeline: &Timeline) {
+        let envelope = &event.envelope;
         let wall = |rule: RuleMs| shown(timeline.recorded(envelope.boot, rule, 0).at);
         let at = wall(envelope.rule_ms);
         if let Some(fact) = event.fact() {
             self.seal(envelope.seq, fact);
             self.assignment(event, fact, at);
             self.alert(event, fact, at, wall);
+            if let Fact::EpochStarted { old: Some(old), .. } = fact {
+                self.followed.push(Followed { old: old.clone() });
+            }
             if let (Fact::DoorChanged { door }, Some(unit)) = (fact, envelope.subject.unit) {
                 self.doors.push(DoorMoved { unit, device: envelope.subject.device, door: *door, at });
             }
@@ -245,7 +273,7 @@ impl Projection {
 
 /// A wall time that every table can hold: from 1970 to the end of 9999. What a hub with a broken clock says beyond that
 /// stands in the event itself.
-fn shown(at: WallMs) -> WallMs {
+pub fn shown(at: WallMs) -> WallMs {
     WallMs(at.0.clamp(0, 253_402_300_799_999))
 }
 

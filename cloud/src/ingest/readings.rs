@@ -13,9 +13,9 @@ use crate::store::streams::{EventsCursor, Journal, ReadingsCursor};
 use crate::store::{self, TenantTx, rollups, streams};
 use frostguard_shared::chain::{Hash, genesis, leaf};
 use frostguard_shared::ids::{HubId, UnitId};
-use frostguard_shared::reading::READING_BYTES;
+use frostguard_shared::reading::{READING_BYTES, Reading};
 use frostguard_shared::time::Boot;
-use frostguard_shared::wire::record::Readings;
+use frostguard_shared::wire::record::{Gap, Readings};
 use frostguard_shared::wire::{Head, Reason};
 use serde_json::json;
 use std::collections::BTreeMap;
@@ -47,8 +47,14 @@ pub async fn take(
         return Ok(Taken { held: Head { seq: cursor.last, hash: None }, new: 0 });
     }
     let aside = store_rows(tx, &cursors, branch, cursor, partitions, &rows).await?;
-    let gaps: Vec<_> = batch.gaps.iter().filter(|gap| gap.last > cursor.last).copied().collect();
+    let gaps = new_gaps(batch, cursor.last);
     store::readings::keep_gaps(tx, cursor.id, &gaps).await?;
+    if !gaps.is_empty() {
+        let missing: u64 = gaps.iter().map(|gap| gap.last + 1 - gap.first).sum();
+        Count::ReadingsMissing.add(missing);
+        let details = json!({ "epoch": batch.epoch, "first_seq": gaps[0].first, "count": missing });
+        event_log::notice(tx, session.hub, Noticed::Missing, details).await?;
+    }
     cursor.last = batch.last();
     let leaves = rows.iter().map(|(seq, bytes)| (*seq, leaf(bytes))).collect();
     let cursor = compare_seals(tx, session.hub, cursor, leaves).await?;
@@ -99,6 +105,12 @@ fn new_rows(batch: &Readings, held: u64) -> Vec<Row> {
     batch.numbers().zip(rows).filter(|(seq, _)| *seq > held).map(|(seq, row)| (seq, *row)).collect()
 }
 
+/// The told gaps as far as they are beyond what is held: what is held is no gap, whatever is told later.
+fn new_gaps(batch: &Readings, held: u64) -> Vec<Gap> {
+    let beyond = batch.gaps.iter().filter(|gap| gap.last > held);
+    beyond.map(|gap| Gap { first: gap.first.max(held + 1), ..*gap }).collect()
+}
+
 async fn store_rows(
     tx: &mut TenantTx,
     cursors: &[EventsCursor],
@@ -107,9 +119,9 @@ async fn store_rows(
     partitions: &Partitions,
     rows: &[Row],
 ) -> Result<u64, NotTaken> {
-    // The boot stands at the same place of every row, readable or not.
-    let boots =
-        rows.iter().map(|(_, bytes)| Boot(u32::from_le_bytes([bytes[4], bytes[5], bytes[6], bytes[7]])));
+    // A boot beyond what the database can hold is nobody's: its row is dated by the last offset known.
+    let readings = rows.iter().filter_map(|(_, bytes)| Reading::from_bytes(bytes).ok());
+    let boots = readings.map(|reading| reading.boot).filter(|boot| boot.0 <= i32::MAX as u32);
     let span = (boots.clone().min().unwrap_or(Boot(0)), boots.max().unwrap_or(Boot(0)));
     let timeline = store::events::timeline(tx, cursors, branch.branch.number, span).await?;
     let points = store::readings::points(tx, &points_named(rows)).await?;
@@ -154,6 +166,12 @@ pub(super) async fn compare_seals(
     if !bad.is_empty() {
         Count::SealsBad.add(bad.len() as u64);
         event_log::notice(tx, hub, Noticed::SealBad, json!({ "first_seqs": bad })).await?;
+    }
+    if !compared.unprovable.is_empty() {
+        Count::SealsBad.add(compared.unprovable.len() as u64);
+        let details =
+            json!({ "first_seqs": compared.unprovable, "why": "readings of the range are missing" });
+        event_log::notice(tx, hub, Noticed::SealBad, details).await?;
     }
     if compared.sealed_to > cursor.sealed_to {
         cursor.sealed_to = compared.sealed_to;

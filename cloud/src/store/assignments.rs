@@ -79,13 +79,14 @@ async fn adopt_device(
     .await
     .map_err(StoreError::step("adopt a device"))?;
     query(
-        "UPDATE devices SET unit_id = u.id, hub_id = $4, is_active = true, status = 'active', updated_at = now()
+        "UPDATE devices SET unit_id = u.id, hub_id = $4, device_eui = left($5, 32), is_active = true, status = 'active', updated_at = now()
          FROM units u WHERE devices.organization_id = $1 AND devices.id = $2 AND u.organization_id = $1 AND u.id = $3",
     )
     .bind(organization)
     .bind(device)
     .bind(uuid(assignment.unit.as_bytes()))
     .bind(uuid(hub.as_bytes()))
+    .bind(&assignment.address)
     .execute(tx.connection())
     .await
     .map_err(StoreError::step("tell a device its unit"))?;

@@ -20,7 +20,7 @@ pub async fn keep(tx: &mut TenantTx, moves: &[DoorMoved]) -> Result<u64, StoreEr
             "WITH kept AS (
                  INSERT INTO door_events (organization_id, unit_id, device_id, state, \"timestamp\", duration_seconds)
                  SELECT $1, u.id, d.id, $4, moved.at,
-                     (SELECT extract(epoch FROM moved.at - max(e.\"timestamp\"))::integer FROM door_events e
+                     (SELECT least(extract(epoch FROM moved.at - max(e.\"timestamp\")), 2147483647)::integer FROM door_events e
                       WHERE e.organization_id = $1 AND e.unit_id = u.id AND e.device_id IS NOT DISTINCT FROM d.id
                         AND e.\"timestamp\" <= moved.at)
                  FROM units u CROSS JOIN (SELECT to_timestamp($5 / 1000.0)::timestamptz(3) AS at) AS moved

@@ -70,6 +70,16 @@ pub enum Noticed {
     EventUnreadable,
     /// Readings were set aside.
     Quarantined,
+    /// A hub has told that readings are missing.
+    Missing,
+    /// A hub came back with less than it had sent.
+    Rollback,
+    /// A hub came back with something else under numbers that it had sent.
+    Beside,
+    /// An earlier journal of the hub held events that never came.
+    EpochLost,
+    /// A fact could not be kept: the tables refused it.
+    ProjectionFailed,
     /// A fact names something that is not the organization's.
     FactUnused,
 }
@@ -95,11 +105,47 @@ impl Noticed {
             Self::Quarantined => {
                 ("record.quarantined", "warning", "readings were set aside: they fit no unit or no time")
             }
+            Self::Missing => ("record.missing", "critical", "readings are missing from the hub's record"),
+            Self::Rollback => (
+                "record.rollback",
+                "critical",
+                "the hub came back with less than it had sent: it was restored",
+            ),
+            Self::Beside => (
+                "record.beside",
+                "critical",
+                "the hub came back with another record than it had sent: a copy, or a restored one",
+            ),
+            Self::EpochLost => (
+                "record.epoch_lost",
+                "critical",
+                "the hub's journal before this one held events that never came",
+            ),
+            Self::ProjectionFailed => (
+                "record.projection_failed",
+                "critical",
+                "what follows from some events could not be kept; the events are",
+            ),
             Self::FactUnused => {
                 ("record.fact_unused", "warning", "an event names something that is not this organization's")
             }
         }
     }
+}
+
+/// Whether the cloud has ever noticed something of a hub.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn was_noticed(tx: &mut TenantTx, hub: HubId, noticed: Noticed) -> Result<bool, StoreError> {
+    query("SELECT 1 FROM event_logs WHERE organization_id = $1 AND hub_id = $2 AND event_type = $3 LIMIT 1")
+        .bind(uuid(tx.organization().as_bytes()))
+        .bind(uuid(hub.as_bytes()))
+        .bind(noticed.words().0)
+        .fetch_optional(tx.connection())
+        .await
+        .map(|row| row.is_some())
+        .map_err(StoreError::step("look for what was noticed"))
 }
 
 /// Keeps a line of what the cloud has noticed, unless it has noticed the same of the same hub within the hour: for what

@@ -87,6 +87,31 @@ pub async fn hashes_before(
     Ok(hashes)
 }
 
+/// Stored assignments and what happened to alerts after a number, in order, at most so many.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn facts_after(
+    tx: &mut TenantTx,
+    stream: i64,
+    after: u64,
+    most: i64,
+) -> Result<Vec<(u64, Vec<u8>)>, StoreError> {
+    // Canonical JSON has one spelling, so that a type can be found in the bytes.
+    let rows = query(
+        "SELECT seq, bytes FROM hub_events WHERE stream_id = $1 AND seq > $2
+           AND (position('\"type\":\"device.assigned/'::bytea IN bytes) > 0 OR position('\"type\":\"alert.'::bytea IN bytes) > 0)
+         ORDER BY seq LIMIT $3",
+    )
+    .bind(stream)
+    .bind(after as i64)
+    .bind(most)
+    .fetch_all(tx.connection())
+    .await
+    .map_err(StoreError::step("read stored facts"))?;
+    Ok(rows.iter().map(|row| (row.get::<i64, _>("seq") as u64, row.get("bytes"))).collect())
+}
+
 /// Appends events to a stream.
 ///
 /// # Errors
@@ -200,7 +225,8 @@ pub async fn timeline(
          FROM hub_clock c JOIN UNNEST($1::bigint[], $2::bigint[]) AS part (id, last) ON c.stream_id = part.id AND c.seq <= part.last
          WHERE c.boot BETWEEN $3 AND $4
             OR c.seq = (SELECT max(b.seq) FROM hub_clock b
-                        WHERE b.stream_id = ANY ($1) AND b.boot < $3 AND b.from_ms IS NOT NULL)
+                            JOIN UNNEST($1::bigint[], $2::bigint[]) AS past (id, last) ON b.stream_id = past.id AND b.seq <= past.last
+                        WHERE b.boot < $3 AND b.from_ms IS NOT NULL)
          ORDER BY c.seq",
     )
     .bind(ids)

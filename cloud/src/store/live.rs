@@ -1,6 +1,7 @@
 //! Live: the last word of each hub on how things are now. Latest wins, by epoch and counter.
 
 use super::{StoreError, TenantTx, query, uuid};
+use crate::ingest::project::shown;
 use frostguard_shared::ids::HubId;
 use frostguard_shared::wire::live::{Alarm, Live};
 use serde_json::{Value, json};
@@ -24,7 +25,7 @@ pub async fn keep(tx: &mut TenantTx, hub: HubId, live: &Live) -> Result<bool, St
     .bind(uuid(tx.organization().as_bytes()))
     .bind(uuid(live.epoch.as_bytes()))
     .bind(bounded(live.counter))
-    .bind(live.at.0)
+    .bind(shown(live.at).0)
     .bind(alarms)
     .bind(bounded(live.events_waiting))
     .bind(bounded(live.readings_waiting))
@@ -64,6 +65,7 @@ async fn keep_units(tx: &mut TenantTx, live: &Live) -> Result<(), StoreError> {
          FROM UNNEST($2::uuid[], $3::text[], $4::integer[]) AS new (unit_id, status, temperature)
               JOIN units u ON u.organization_id = $1 AND u.id = new.unit_id
               LEFT JOIN LATERAL (SELECT new.status WHERE new.status = ANY (enum_range(NULL::unit_status)::text[])) AS s ON true
+         ORDER BY u.id
          ON CONFLICT (unit_id) DO UPDATE SET live_status = excluded.live_status,
              live_temperature = excluded.live_temperature, live_at = excluded.live_at, updated_at = now()",
     )
@@ -71,7 +73,7 @@ async fn keep_units(tx: &mut TenantTx, live: &Live) -> Result<(), StoreError> {
     .bind(live.units.iter().map(|unit| uuid(unit.unit.as_bytes())).collect::<Vec<_>>())
     .bind(live.units.iter().map(|unit| unit.status.as_str()).collect::<Vec<_>>())
     .bind(live.units.iter().map(|unit| unit.temperature_centi_c).collect::<Vec<_>>())
-    .bind(live.at.0)
+    .bind(shown(live.at).0)
     .execute(tx.connection())
     .await
     .map(|_| ())

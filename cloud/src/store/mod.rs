@@ -78,6 +78,11 @@ impl StoreError {
         Self::Content { what, source: "it is not there".into() }
     }
 
+    /// True if the database refuses what it was given (SQLSTATE classes 22 and 23): the same again would be refused again.
+    pub fn is_of_data(&self) -> bool {
+        self.code().is_some_and(|code| code.starts_with("22") || code.starts_with("23"))
+    }
+
     /// The SQLSTATE, if the database gave one.
     pub fn code(&self) -> Option<String> {
         match self {

@@ -99,6 +99,7 @@ pub async fn keep_statuses(tx: &mut TenantTx, statuses: &[StatusChanged]) -> Res
          SELECT u.id, u.organization_id, new.status::unit_status, to_timestamp(new.at_ms / 1000.0)
          FROM UNNEST($2::uuid[], $3::text[], $4::bigint[]) AS new (unit_id, status, at_ms)
               JOIN units u ON u.organization_id = $1 AND u.id = new.unit_id
+         ORDER BY u.id
          ON CONFLICT (unit_id) DO UPDATE SET status = excluded.status, status_at = excluded.status_at, updated_at = now()",
     )
     .bind(uuid(tx.organization().as_bytes()))

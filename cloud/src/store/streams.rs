@@ -238,6 +238,22 @@ pub(super) async fn sealed_before(
     Ok(row.get("sealed"))
 }
 
+/// The epochs of a hub of which anything is held.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn epochs(tx: &mut TenantTx, hub: HubId) -> Result<Vec<EpochId>, StoreError> {
+    let rows = query(
+        "SELECT DISTINCT epoch FROM hub_streams WHERE organization_id = $1 AND feed = $2 AND stream = 2",
+    )
+    .bind(uuid(tx.organization().as_bytes()))
+    .bind(uuid(hub.as_bytes()))
+    .fetch_all(tx.connection())
+    .await
+    .map_err(StoreError::step("read the epochs of a hub"))?;
+    Ok(rows.iter().map(|row| EpochId::from_bytes(row.get::<uuid::Uuid, _>("epoch").into_bytes())).collect())
+}
+
 /// Moves a cursor of readings.
 ///
 /// # Errors

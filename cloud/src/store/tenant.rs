@@ -25,6 +25,22 @@ impl TenantTx {
     pub(in crate::store) fn connection(&mut self) -> &mut PgConnection {
         &mut self.transaction
     }
+    /// Marks a place to which the transaction can go back.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn mark(&mut self) -> Result<(), StoreError> {
+        let marked = query("SAVEPOINT mark").execute(&mut *self.transaction).await;
+        marked.map(|_| ()).map_err(StoreError::step("mark a place"))
+    }
+    /// Goes back to the marked place, as if nothing had happened since.
+    ///
+    /// # Errors
+    /// The database cannot be reached.
+    pub async fn back_to_mark(&mut self) -> Result<(), StoreError> {
+        let back = query("ROLLBACK TO SAVEPOINT mark").execute(&mut *self.transaction).await;
+        back.map(|_| ()).map_err(StoreError::step("go back to a marked place"))
+    }
     /// Makes it durable.
     ///
     /// # Errors

@@ -304,16 +304,22 @@ impl Plan {
         let problem = match setback {
             Setback::Refused(problem) => problem,
             Setback::TooSlow => {
-                if let Some((pace, count)) = self.pace_of(sent) {
-                    pace.most = (count / 2).max(SLOW_LINE_MOST);
-                }
+                self.send_less(sent);
                 return self.fail(now, wait);
             }
-            Setback::Unanswered => return self.fail(now, wait),
+            Setback::Unanswered => {
+                self.send_less(sent);
+                return self.fail(now, wait);
+            }
         };
         match (problem.reason, sent) {
             (Reason::Token, _) => self.session_lost(now, wait),
-            (Reason::Busy | Reason::Unavailable, _) => self.fail(now, wait),
+            (Reason::Busy, _) => self.fail(now, wait),
+            (Reason::Unavailable, _) => {
+                // It may be the size of the batch that the cloud cannot do.
+                self.send_less(sent);
+                self.fail(now, wait);
+            }
             (Reason::BrokenLink, Sent::Events(_) | Sent::Readings(_)) => self.anew = Some(Anew::CloudDiffers),
             (Reason::Ahead, Sent::Events(_)) => self.rewind(Stream::Events, problem.held, now, wait),
             (Reason::Ahead, Sent::Readings(_)) => self.rewind(Stream::Readings, problem.held, now, wait),
@@ -323,6 +329,13 @@ impl Plan {
             (_, Sent::Site) => self.site_again = later(now, SLOW),
             (Reason::Login, Sent::Login) => self.fail(now, wait),
             (_, Sent::Login) => self.fail(now, SLOW),
+        }
+    }
+
+    /// Sends half as much next time, down to what a slow line takes.
+    fn send_less(&mut self, sent: Sent) {
+        if let Some((pace, count)) = self.pace_of(sent) {
+            pace.most = (count / 2).max(SLOW_LINE_MOST);
         }
     }
 

@@ -41,13 +41,23 @@ pub struct Recorder {
     hashes: Vec<Hash>,
     readings: Vec<[u8; READING_BYTES]>,
     sealed_to: usize,
+    trust: Trust,
 }
 
 impl Recorder {
     /// A record that begins at a time: `epoch.started` and `hub.started` by a trusted clock.
     pub fn begin(hub: HubId, epoch: EpochId, key: SecretKey, now_ms: i64) -> Self {
+        Self::begin_as(hub, epoch, key, now_ms, Trust::Synced)
+    }
+
+    /// The same by a clock that nobody vouches for.
+    pub fn begin_untrusted(hub: HubId, epoch: EpochId, key: SecretKey, now_ms: i64) -> Self {
+        Self::begin_as(hub, epoch, key, now_ms, Trust::Untrusted)
+    }
+
+    fn begin_as(hub: HubId, epoch: EpochId, key: SecretKey, now_ms: i64, trust: Trust) -> Self {
         let (events, hashes, readings) = (Vec::new(), Vec::new(), Vec::new());
-        let mut recorder = Self { hub, epoch, key, now_ms, events, hashes, readings, sealed_to: 0 };
+        let mut recorder = Self { hub, epoch, key, now_ms, events, hashes, readings, sealed_to: 0, trust };
         let key = recorder.key.public().to_string();
         recorder.event(Fact::EpochStarted { key, software: "test".into(), old: None }, Subject::default());
         recorder.event(
@@ -83,7 +93,7 @@ impl Recorder {
             boot: Boot(1),
             boottime_ms: BoottimeMs(self.now_ms as u64),
             rule_ms: RuleMs(self.now_ms),
-            trust: Trust::Synced,
+            trust: self.trust,
             actor,
             subject,
         };
@@ -129,7 +139,7 @@ impl Recorder {
             boottime: BoottimeMs(self.now_ms as u64),
             rule: RuleMs(rule_ms),
             age_ms: 0,
-            trust: Trust::Synced,
+            trust: self.trust,
             point: probe.point,
             temperature: CentiCelsius::literal(hundredths),
             humidity: None,
@@ -175,6 +185,22 @@ impl Recorder {
             why: Why::because("too warm for too long"),
         };
         (self.event(fact, subject_of(probe, alert)), episode)
+    }
+
+    /// The clock is corrected: the axis moves from one place to another, where it is the wall's.
+    pub fn correct(&mut self, from_ms: i64, to_ms: i64) -> u64 {
+        self.now_ms = from_ms - 1;
+        self.trust = Trust::Synced;
+        let fact = Fact::ClockCorrected {
+            from_ms: RuleMs(from_ms),
+            to_ms: RuleMs(to_ms),
+            offset_ms: 0,
+            source: "test".into(),
+            error_ms: 0,
+        };
+        let seq = self.event(fact, Subject::default());
+        self.now_ms = to_ms;
+        seq
     }
 
     /// A person acknowledges it.
@@ -252,6 +278,7 @@ impl Recorder {
             hashes: self.hashes[..events as usize].to_vec(),
             readings: self.readings[..readings as usize].to_vec(),
             sealed_to: self.sealed_to.min(readings as usize),
+            trust: self.trust,
         }
     }
 }
