@@ -1,7 +1,6 @@
 //! Owns what the other tests of the cloud stand on: the private cluster, its template and its walls, seen by psql.
 //! Takes real servers; gives a pass only if a killed cluster comes back with all that it had made durable.
 //! Must never depend on the order of its tests or on a server of the machine.
-#![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_tests::cloud::pgbouncer::{PgBouncer, Pooling};
 use frostguard_tests::cloud::postgres::{Cluster, Durability};

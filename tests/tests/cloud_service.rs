@@ -1,7 +1,6 @@
 //! Owns what is promised of the cloud's process: it starts on a database that is safe, lets in, ends in order.
 //! Takes the real program on a real Postgres; gives a pass or what it said.
 //! Must never reach into the service but by its ports and its operator's commands.
-#![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_tests::cloud::service::Cloud;
 use frostguard_tests::cloud::shared;
