@@ -34,12 +34,7 @@ const READINGS: usize = 100_000;
 pub fn measure(folder: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, SiteError> {
     say("four backlogs of 100,000 readings");
     let backlogs: Vec<Backlog> = (1..=ABREAST).map(|number| Backlog::of(number, READINGS)).collect();
-    let mut cluster = Cluster::start(&folder.join("postgres"), Durability::Synced)?;
-    for setting in ["shared_buffers = '512MB'", "max_wal_size = '8GB'", "checkpoint_timeout = '30min'"] {
-        cluster.database()?.psql(&format!("ALTER SYSTEM SET {setting}"))?;
-    }
-    cluster.stop()?;
-    cluster.start_again()?;
+    let mut cluster = cluster(&folder.join("postgres"))?;
     let (mut copies, mut inserts, mut drains, mut replays) = (vec![], vec![], vec![], vec![]);
     for run in 1..=RUNS {
         say(&format!("run {run} of {RUNS}: COPY, the store, a drain, a replay"));
@@ -64,6 +59,17 @@ pub fn measure(folder: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, 
             .against("the drain", drain),
         Figure::new(GROUP, "replay, times as fast as the drain", replay / drain, "×").at_least(3.0),
     ])
+}
+
+/// A Postgres that waits for its disk, with the room that one on a server is given.
+pub fn cluster(folder: &Path) -> Result<Cluster, SiteError> {
+    let mut cluster = Cluster::start(folder, Durability::Synced)?;
+    for setting in ["shared_buffers = '512MB'", "max_wal_size = '8GB'", "checkpoint_timeout = '30min'"] {
+        cluster.database()?.psql(&format!("ALTER SYSTEM SET {setting}"))?;
+    }
+    cluster.stop()?;
+    cluster.start_again()?;
+    Ok(cluster)
 }
 
 fn rate(took: Duration) -> f64 {
@@ -199,7 +205,7 @@ fn send(port: u16, token: [u8; 32], path: &str, bodies: &[Vec<u8>]) -> Result<()
     Ok(())
 }
 
-fn unexpected(fault: impl std::error::Error) -> SiteError {
+pub fn unexpected(fault: impl std::error::Error) -> SiteError {
     SiteError::Unexpected(frostguard_shared::causes::with_causes(&fault))
 }
 

@@ -69,7 +69,7 @@ fn fresh_starts(folder: &Path) -> Result<Vec<f64>, SiteError> {
 
 fn starts_after_a_month(folder: &Path) -> Result<Vec<Figure>, SiteError> {
     let mut bench = Workbench::lay_out(&folder.join("month"), DEMO_SITE)?;
-    let readings = month::live_through(&bench.hub)?;
+    let readings = month::live_through(&bench.hub, month::DAYS)?;
     let journal = fs::metadata(bench.hub.state_dir().join("journal.db"));
     let bytes = journal.map_err(SiteError::io("look at the journal"))?.len();
     let mut took = Vec::new();

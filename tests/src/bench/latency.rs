@@ -74,17 +74,23 @@ fn bare_way(bench: &Workbench, bare: &Subscriber, disk: &mut File, unit: usize) 
     Ok((durable + (heard.arrived - sent)).as_secs_f64() * 1e3)
 }
 
-fn mac(unit: usize) -> String {
+/// The address of a unit's sensor; there are at most 256.
+pub fn mac(unit: usize) -> String {
     format!("A4:C1:38:00:01:{unit:02X}")
 }
 
 fn site() -> String {
-    let mut text = format!(
+    format!(
         "[site]\nname = \"Bench\"\nzone = \"Europe/Berlin\"\n[outputs.building]\nkind = \"mqtt\"\n\
-         host = \"127.0.0.1\"\nport = {{broker_port}}\ntopic = \"{TOPIC}\"\n"
-    );
-    for unit in 0..ALARMS {
-        text += &format!(
+         host = \"127.0.0.1\"\nport = {{broker_port}}\ntopic = \"{TOPIC}\"\n{}",
+        units(ALARMS)
+    )
+}
+
+/// So many units for a site document: alarms come at once, and nobody is missed.
+pub fn units(count: usize) -> String {
+    let unit = |unit| {
+        format!(
             "[units.u{unit}]\nname = \"Unit {unit}\"\ntype = \"freezer\"\n\
              [units.u{unit}.rules.alarm_active]\ntemp_max_c = -15.0\ndelay_minutes = 0\n\
              off_delay_minutes = 0\nseverity = \"critical\"\n\
@@ -92,7 +98,7 @@ fn site() -> String {
              offline_critical_missed_checkins = 1000\n\
              [devices.d{unit}]\nmodel = \"bthome\"\naddress = \"{}\"\npoints = {{ air = \"u{unit}:air\" }}\n",
             mac(unit)
-        );
-    }
-    text
+        )
+    };
+    (0..count).map(unit).collect()
 }

@@ -1,5 +1,5 @@
-//! Owns thirty days of a hub's life, lived in seconds: a journal as the hub itself would have written it.
-//! Takes a prepared hub; gives its state folder a month of readings, daily alarms, seals and snapshots.
+//! Owns months of a hub's life, lived in seconds: a journal as the hub itself would have written it.
+//! Takes a prepared hub; gives its state folder so many days of readings, daily alarms, seals and snapshots.
 //! Must never write the journal by another way than the hub's own watch.
 
 use std::error::Error;
@@ -17,7 +17,8 @@ use frostguard_tests::error::SiteError;
 use frostguard_tests::hub::Hub;
 use frostguard_tests::site::{encode_bthome, encode_lht65};
 
-const DAYS: i64 = 30;
+/// The days of a month.
+pub const DAYS: i64 = 30;
 const MINUTES_OF_A_DAY: i64 = 24 * 60;
 const MINUTE_MS: i64 = 60_000;
 /// The daily alarm: from this minute of the day, for so many.
@@ -31,9 +32,9 @@ fn broken<E: Error>(what: &'static str) -> impl FnOnce(E) -> SiteError {
     }
 }
 
-/// Lives the month that ended a minute ago under the demo's site document, and stops in order; gives the readings.
-pub fn live_through(hub: &Hub) -> Result<u64, SiteError> {
-    let begin = wall().as_millisecond() - MINUTE_MS - DAYS * MINUTES_OF_A_DAY * MINUTE_MS;
+/// Lives the days that ended a minute ago under the demo's site document, and stops in order; gives the readings.
+pub fn live_through(hub: &Hub, days: i64) -> Result<u64, SiteError> {
+    let begin = wall().as_millisecond() - MINUTE_MS - days * MINUTES_OF_A_DAY * MINUTE_MS;
     let mut now = ClockSample { wall: WallMs(begin), boottime: BoottimeMs(20_000), trust: Trust::Synced };
     let folder = hub.state_dir();
     let mut identity = Identity::open(&folder, now).map_err(broken("open the identity"))?;
@@ -42,10 +43,10 @@ pub fn live_through(hub: &Hub) -> Result<u64, SiteError> {
     let outputs: Vec<String> = site.outputs.iter().map(|output| output.key.clone()).collect();
     // Readings wait longer for each other than in a hub; what is in the journal is the same.
     let group = DurationMs::minutes(60);
-    let mut watch = Watch::start(&folder, Arc::new(site), identity, "the month before", group, now)
+    let mut watch = Watch::start(&folder, Arc::new(site), identity, "the time before", group, now)
         .map_err(broken("start the watch"))?;
     let on = broken::<frostguard_edge::watch::WatchError>;
-    for minute in 1..=DAYS * MINUTES_OF_A_DAY {
+    for minute in 1..=days * MINUTES_OF_A_DAY {
         now.wall = WallMs(now.wall.0 + MINUTE_MS);
         now.boottime = BoottimeMs(now.boottime.0 + MINUTE_MS as u64);
         for frame in frames(minute, now.wall)? {
@@ -59,7 +60,7 @@ pub fn live_through(hub: &Hub) -> Result<u64, SiteError> {
         }
     }
     let readings = watch.view().counters.get("readings.recorded").copied().unwrap_or(0);
-    watch.stop("the month is over", now).map_err(on("stop"))?;
+    watch.stop("that time is over", now).map_err(on("stop"))?;
     Ok(readings)
 }
 

@@ -16,6 +16,8 @@ mod hub_group;
 mod latency;
 #[path = "../bench/month.rs"]
 mod month;
+#[path = "../bench/sync_group.rs"]
+mod sync_group;
 
 use std::fs;
 use std::io::{self, Write};
@@ -26,7 +28,7 @@ use figure::Figure;
 use frostguard_tests::error::SiteError;
 use frostguard_tests::programs::workspace;
 
-const GROUPS: [&str; 2] = ["hub", "cloud"];
+const GROUPS: [&str; 3] = ["hub", "cloud", "sync"];
 /// Stands in a program that has fault points, and in no other.
 const MARK_OF_FAULTS: &[u8] = b"FROSTGUARD_FAULT";
 
@@ -69,6 +71,11 @@ fn measured(wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Figure>, SiteError> {
     if wanted("cloud") {
         release("FROSTGUARD_CLOUD_BIN")?;
         figures.extend(cloud_group::measure(folder.path(), &mut say)?);
+    }
+    if wanted("sync") {
+        release("FROSTGUARD_EDGE_BIN")?;
+        release("FROSTGUARD_CLOUD_BIN")?;
+        figures.extend(sync_group::measure(folder.path(), &mut say)?);
     }
     Ok(figures)
 }
