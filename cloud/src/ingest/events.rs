@@ -321,6 +321,9 @@ async fn keep_facts(
         let touched = alerts::take(tx, session.hub, *alert, moves).await?;
         unused += u64::from(touched == 0 && matches!(moves, AlertMoves::Raised(_)));
     }
+    let doors = projection.doors.iter().map(|moved| moved.unit);
+    let units = doors.chain(projection.statuses.iter().map(|changed| changed.unit)).collect();
+    rollups::hold(tx, units).await?;
     let doors = door_events::keep(tx, &projection.doors).await?;
     let statuses = rollups::keep_statuses(tx, &projection.statuses).await?;
     unused += (projection.doors.len() as u64).saturating_sub(doors);

@@ -178,8 +178,6 @@ impl Projection {
             }
         }
         events.iter().for_each(|event| projection.take(event, &timeline));
-        // Rows that many transactions change are changed in one order, so that none waits for another in a circle.
-        projection.statuses.sort_by_key(|changed| changed.unit);
         projection
     }
 

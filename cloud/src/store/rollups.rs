@@ -3,6 +3,7 @@
 use super::{StoreError, TenantTx, query, uuid};
 use crate::ingest::project::StatusChanged;
 use crate::ingest::rollup::{HOUR_MS, Rollup};
+use frostguard_shared::ids::UnitId;
 
 /// Adds what a batch adds.
 ///
@@ -84,6 +85,26 @@ async fn raise_latest(tx: &mut TenantTx, rollup: &Rollup) -> Result<(), StoreErr
     .await
     .map(|_| ())
     .map_err(StoreError::step("raise the latest readings"))
+}
+
+/// Takes hold of what is latest of some units, in the one order in which everybody does: a hub's record and its live
+/// words come over two connections, and would wait for each other in a circle.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn hold(tx: &mut TenantTx, mut units: Vec<UnitId>) -> Result<(), StoreError> {
+    units.sort_unstable();
+    units.dedup();
+    if units.is_empty() {
+        return Ok(());
+    }
+    query("SELECT 1 FROM unit_latest WHERE organization_id = $1 AND unit_id = ANY ($2) ORDER BY unit_id FOR UPDATE")
+        .bind(uuid(tx.organization().as_bytes()))
+        .bind(units.iter().map(|unit| uuid(unit.as_bytes())).collect::<Vec<_>>())
+        .fetch_all(tx.connection())
+        .await
+        .map(|_| ())
+        .map_err(StoreError::step("take hold of what is latest of units"))
 }
 
 /// Keeps the last status of each unit; gives how many of them belong to units of the organization.
