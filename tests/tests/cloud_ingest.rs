@@ -47,6 +47,7 @@ promises! {
     what_was_recorded_before_the_clock_was_corrected_is_dated_by_the_correction,
     facts_that_no_table_can_hold_are_undone_and_noticed_and_the_record_goes_on,
     a_journal_that_follows_one_whose_end_never_came_is_an_alarm,
+    what_named_an_unknown_unit_counts_once_the_site_is_told,
     the_latest_live_word_wins_and_touches_only_units_that_are_ours,
 }
 
@@ -436,4 +437,24 @@ fn a_journal_that_follows_one_whose_end_never_came_is_an_alarm(world: &IngestWor
     send_all(world, &recorder, 4_096);
     let noticed = "SELECT event_type, event_data ->> 'held', event_data ->> 'head' FROM event_logs WHERE category = 'integrity'";
     assert_eq!(world.ask(noticed).unwrap(), "record.epoch_lost|0|9");
+}
+
+fn what_named_an_unknown_unit_counts_once_the_site_is_told(world: &IngestWorld) {
+    let mut recorder = world.ours.recorder();
+    let fresh = world.ours.unknown_probe();
+    recorder.assign(&fresh);
+    let (_, episode) = recorder.raise(&fresh, AlertId::from_bytes([0xF1; 16]));
+    recorder.read(&fresh, -1800);
+    recorder.clear(&fresh, AlertId::from_bytes([0xF1; 16]), episode);
+    send_all(world, &recorder, 4_096);
+    assert_eq!(world.ask("SELECT count(*) FROM alerts").unwrap(), "0");
+    assert_eq!(world.ask("SELECT reason FROM readings_quarantine").unwrap(), "unknown_point");
+    let site = world.ours.site(&[world.ours.probes[0], world.ours.probes[1], fresh]);
+    assert_eq!(world.send(&world.ours, path::SITE, &site).unwrap(), Answer::Done);
+    let alert = "SELECT unit_id, cleared_at IS NOT NULL FROM alerts";
+    assert_eq!(world.ask(alert).unwrap(), format!("{}|t", fresh.unit));
+    let seq = recorder.read(&fresh, -1700);
+    let answer = world.send(&world.ours, path::READINGS, &recorder.readings_batch(seq, seq)).unwrap();
+    assert_eq!(answer.seq(), Some(seq));
+    assert_eq!(world.ask("SELECT unit_id FROM sensor_readings").unwrap(), fresh.unit.to_string());
 }

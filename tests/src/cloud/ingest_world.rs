@@ -5,11 +5,14 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use frostguard_cloud::hub::{HubState, record};
+use frostguard_cloud::hub::{self, HubState};
 use frostguard_cloud::store::Database as CloudDatabase;
-use frostguard_shared::ids::{DeviceId, EpochId, HubId, PersonId, PointId, UnitId};
+use frostguard_shared::ids::{DeviceId, EpochId, HubId, PersonId, PointId, SiteId, UnitId};
+use frostguard_shared::point::{Channel, Role};
+use frostguard_shared::rules::{SilenceRule, UnitRules};
 use frostguard_shared::signature::SecretKey;
 use frostguard_shared::wire::record::Acknowledged;
+use frostguard_shared::wire::site::{self, Site};
 use frostguard_shared::wire::{self, Head, MEDIA_TYPE, Problem, Reason};
 use minicbor::Encode;
 use tokio::runtime::Runtime;
@@ -109,6 +112,46 @@ impl Tenant {
             recorder.assign(probe);
         });
         recorder
+    }
+
+    /// A probe on a unit of its own that the cloud has never heard of.
+    pub fn unknown_probe(&self) -> Probe {
+        Probe {
+            unit: UnitId::from_bytes(id(self.number, 3, 9)),
+            device: DeviceId::from_bytes(id(self.number, 4, 9)),
+            point: PointId::from_bytes(id(self.number, 5, 9)),
+        }
+    }
+
+    /// What its hub tells of its site: a unit and a device for each of these probes.
+    pub fn site(&self, probes: &[Probe]) -> Site {
+        let rules = UnitRules { thermal: None, silence: SilenceRule::DEFAULT };
+        let rules = serde_json::to_string(&rules).unwrap_or_default();
+        let units = probes.iter().map(|probe| site::Unit {
+            id: probe.unit,
+            name: "Unit".into(),
+            kind: "freezer".into(),
+            rules: rules.clone(),
+        });
+        let devices = probes.iter().map(|probe| site::Device {
+            id: probe.device,
+            model: "test".into(),
+            address: probe.device.to_string().replace('-', ""),
+            points: vec![site::Point {
+                id: probe.point,
+                channel: Channel::Air,
+                unit: probe.unit,
+                role: Role::Air,
+            }],
+        });
+        Site {
+            id: SiteId::from_bytes(id(self.number, 1, 2)),
+            name: "Site".into(),
+            zone: "UTC".into(),
+            people: Vec::new(),
+            units: units.collect(),
+            devices: devices.collect(),
+        }
     }
 
     fn rows(&self) -> String {
@@ -213,7 +256,7 @@ async fn serve(url: &str) -> Result<SocketAddr, SiteError> {
     let database = CloudDatabase::connect(url, 8)
         .map_err(|fault| SiteError::Unexpected(format!("no database: {fault}")))?;
     let key = Arc::new(SecretKey::from_seed(&[9; 32]));
-    let router = record::routes().with_state(HubState { database, key });
+    let router = hub::routes().with_state(HubState { database, key });
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(SiteError::io("listen for hubs"))?;
