@@ -20,9 +20,10 @@ pub async fn keep(tx: &mut TenantTx, moves: &[DoorMoved]) -> Result<u64, StoreEr
             "WITH kept AS (
                  INSERT INTO door_events (organization_id, unit_id, device_id, state, \"timestamp\", duration_seconds)
                  SELECT $1, u.id, d.id, $4, moved.at,
-                     (SELECT least(extract(epoch FROM moved.at - max(e.\"timestamp\")), 2147483647)::integer FROM door_events e
-                      WHERE e.organization_id = $1 AND e.unit_id = u.id AND e.device_id IS NOT DISTINCT FROM d.id
-                        AND e.\"timestamp\" <= moved.at)
+                     (SELECT least(extract(epoch FROM moved.at - last.at), 2147483647)::integer
+                      FROM (SELECT max(e.\"timestamp\") AS at FROM door_events e
+                            WHERE e.organization_id = $1 AND e.unit_id = u.id AND e.device_id IS NOT DISTINCT FROM d.id
+                              AND e.\"timestamp\" <= moved.at) AS last WHERE last.at IS NOT NULL)
                  FROM units u CROSS JOIN (SELECT to_timestamp($5 / 1000.0)::timestamptz(3) AS at) AS moved
                       LEFT JOIN devices d ON d.organization_id = $1 AND d.id = $3
                  WHERE u.organization_id = $1 AND u.id = $2
