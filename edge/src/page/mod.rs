@@ -216,8 +216,8 @@ async fn ask(page: &Page, input: Input, answered: oneshot::Receiver<Result<(), R
         Ok(Ok(())) => Redirect::to("/").into_response(),
         Ok(Err(refused)) => {
             let status = match refused {
-                Refused::NoSuchAlert => StatusCode::NOT_FOUND,
-                Refused::QuietTooOften => StatusCode::CONFLICT,
+                Refused::NoSuchAlert | Refused::NothingWaits => StatusCode::NOT_FOUND,
+                Refused::QuietTooOften | Refused::DoesNotFit => StatusCode::CONFLICT,
                 Refused::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             };
             message(status, &refused.to_string(), page)
