@@ -36,7 +36,10 @@ const HUMIDITY: [&str; 3] = ["humidity_pct", "humidity", "Hum_SHT"];
 /// Where we hold on purpose with others than the one whose word a vector gives.
 const HELD_OTHERWISE: [(&str, &str); 2] = [
     ("ble0578", "a frame that is cut may be wrong in any place: we refuse all of it"),
-    ("ble1091", "of two temperatures in a frame the first is the air and the second a probe, not the other way"),
+    (
+        "ble1091",
+        "of two temperatures in a frame the first is the air and the second a probe, not the other way",
+    ),
 ];
 
 fn lines() -> Vec<Value> {
@@ -140,7 +143,8 @@ fn difference(decoded: &Decoded, expected: &Value) -> Option<String> {
     if temperature.is_some() && humidity.is_some() && !is_near(humidity, wanted, 0.1) {
         return Some(format!("humidity {humidity:?}, expected {wanted:?}"));
     }
-    let open = expected["door_open"].as_bool().or_else(|| Some(expected["magnet_status"].as_str()? == "open"));
+    let open =
+        expected["door_open"].as_bool().or_else(|| Some(expected["magnet_status"].as_str()? == "open"));
     if open.is_some() && door(decoded) != open {
         return Some(format!("door {:?}, expected {open:?}", door(decoded)));
     }

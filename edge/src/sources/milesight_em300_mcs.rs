@@ -197,7 +197,11 @@ mod tests {
     #[test]
     fn a_value_that_cannot_be_measured_is_a_fault_and_a_bad_humidity_loses_no_temperature() {
         for beyond in ["0367ff7f", "03670080", "0367dd05"] {
-            assert_eq!(now(beyond).channels, [(Channel::Air, ChannelValue::Fault(Fault::OutOfRange))], "{beyond}");
+            assert_eq!(
+                now(beyond).channels,
+                [(Channel::Air, ChannelValue::Fault(Fault::OutOfRange))],
+                "{beyond}"
+            );
         }
         assert_eq!(now("036748ff0468ff").channels, [(Channel::Air, temperature(-1_840, None))]);
         assert_eq!(now("0175ff036748ff").battery_percent, None);

@@ -34,7 +34,8 @@ pub fn decode(bytes: &[u8]) -> Result<Decoded, Refusal> {
     if bytes.len() > LENGTH {
         return Err(Refusal::Oversize(bytes.len(), LENGTH));
     }
-    let bytes: &[u8; LENGTH] = bytes.try_into().map_err(|_| Refusal::Truncated("the 24 bytes of format 5"))?;
+    let bytes: &[u8; LENGTH] =
+        bytes.try_into().map_err(|_| Refusal::Truncated("the 24 bytes of format 5"))?;
     let word = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
     let temperature = match word(1).cast_signed() {
         NO_TEMPERATURE => ChannelValue::Fault(Fault::NotANumber),
@@ -105,7 +106,9 @@ mod tests {
 
     #[test]
     fn freezer_temperatures_are_negative_and_halves_go_away_from_zero() {
-        let at = |raw: i16| air(&format!("05{:04x}5394c37c0004fffc040cac364200cdcbb8334c884f", raw.cast_unsigned()));
+        let at = |raw: i16| {
+            air(&format!("05{:04x}5394c37c0004fffc040cac364200cdcbb8334c884f", raw.cast_unsigned()))
+        };
         let cases = [(-3_684, -1_842), (-3_685, -1_843), (-1, -1), (0, 0), (1, 1), (2, 1), (3, 2)];
         for (raw, hundredths) in cases {
             assert_eq!(at(raw), temperature(hundredths, Quality::Valid, Some(5_349)), "{raw}");
@@ -125,7 +128,10 @@ mod tests {
     fn other_formats_and_other_lengths_are_refused_by_name() {
         assert_eq!(decoded(""), Err(Refusal::Truncated("the data format")));
         assert_eq!(decoded("03291a1ece1efc18f94202ca0b53"), Err(Refusal::Unknown("data format", 3)));
-        assert_eq!(decoded("c512fc5394c37cac364200cdcbb8334c884f"), Err(Refusal::Unknown("data format", 0xC5)));
+        assert_eq!(
+            decoded("c512fc5394c37cac364200cdcbb8334c884f"),
+            Err(Refusal::Unknown("data format", 0xC5))
+        );
         assert_eq!(decoded("0512fc5394"), Err(Refusal::Truncated("the 24 bytes of format 5")));
         let mut long = vec![FORMAT; 25];
         assert_eq!(decode(&long), Err(Refusal::Oversize(25, 24)));
