@@ -279,7 +279,6 @@ mod tests {
                 beyond = if out { beyond + 5 } else { 0 };
                 longest = longest.max(beyond);
             }
-            println!("{}: {longest} minutes beyond", unit.furnished.key);
             assert!(longest < LONGEST_BEYOND, "{} is beyond for {longest} minutes", unit.furnished.key);
         }
     }
@@ -290,7 +289,6 @@ mod tests {
         for unit in &all {
             let said: Vec<i32> = day(unit).into_iter().map(|(said, _)| said).collect();
             let changes = said.windows(2).filter(|pair| pair[0].abs_diff(pair[1]) >= 20).count();
-            println!("{}: {changes} of {} {:?}", unit.furnished.key, said.len(), &said[..60]);
             assert!(changes * 10 >= said.len() * 7, "{}: {changes} of {}", unit.furnished.key, said.len());
         }
     }
