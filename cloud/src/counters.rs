@@ -48,6 +48,8 @@ pub enum Count {
     SignInsLocked,
     /// The same, because there were too many of the address.
     SignInsOfPeerRefused,
+    /// Requests of hubs, no batches, sent away because there was no place at the database for them.
+    OthersOfHubsRefused,
     /// Streams of news that found no place.
     StreamsRefused,
     /// Times that somebody who watches was told to begin anew.
@@ -74,7 +76,7 @@ pub enum Count {
 
 impl Count {
     /// All of them.
-    pub const ALL: [Self; 31] = [
+    pub const ALL: [Self; 32] = [
         Self::BatchesTaken,
         Self::BatchesRepeated,
         Self::EventsTaken,
@@ -95,6 +97,7 @@ impl Count {
         Self::SignInsWrong,
         Self::SignInsLocked,
         Self::SignInsOfPeerRefused,
+        Self::OthersOfHubsRefused,
         Self::StreamsRefused,
         Self::StreamsReset,
         Self::OriginsRefused,
@@ -134,6 +137,9 @@ impl Count {
             Self::SignInsLocked => ("frostguard_sign_ins_locked_total", "tries beyond those of a mail"),
             Self::SignInsOfPeerRefused => {
                 ("frostguard_sign_ins_of_peer_refused_total", "tries beyond those of an address")
+            }
+            Self::OthersOfHubsRefused => {
+                ("frostguard_others_of_hubs_refused_total", "logins and the like without a place")
             }
             Self::StreamsRefused => ("frostguard_streams_refused_total", "streams of news without a place"),
             Self::StreamsReset => ("frostguard_streams_reset_total", "watchers told to begin anew"),

@@ -25,7 +25,7 @@ pub const PLACES: usize = 50;
 /// Places for all of them.
 pub const PLACES_OF_ALL: usize = 500;
 /// Organizations that the database is asked for at once.
-const AT_ONCE: usize = 2;
+pub const AT_ONCE: usize = 2;
 
 /// There is no place, or the service is stopping. Ask to come back.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Error)]
