@@ -3,15 +3,15 @@
 //! Owns the scale: time from a day ago on the left to now on the right, temperature from the lowest to the highest of
 //! values and limits. Each stretch without a gap is one band from its lowest to its highest values; a gap stays empty.
 
-use super::day::{Bucket, Day, REACH};
+use super::day::{BUCKET, Bucket, Day, REACH};
 use crate::watch::UnitView;
 use frostguard_shared::point::Role;
 use frostguard_shared::quantity::CentiCelsius;
 use frostguard_shared::time::{DurationMs, RuleMs};
 use std::fmt::Write;
 
-/// Width and height of the picture, in its own units.
-pub const WIDTH: i64 = 288;
+/// Width and height of the picture, in its own units: a minute is one wide.
+const WIDTH: i64 = 1_440;
 const HEIGHT: i64 = 100;
 /// The least range shown, in 0.01 °C: noise of a sensor is no mountain.
 const LEAST_RANGE: i64 = 400;
@@ -55,7 +55,7 @@ impl Scale {
 }
 
 fn x(ago: DurationMs) -> i64 {
-    WIDTH - ago.0.min(REACH.0) * WIDTH / REACH.0
+    WIDTH - ago.0.clamp(0, REACH.0) * WIDTH / REACH.0
 }
 
 /// The chart of a unit; `None` if nothing was believed in the last day.
@@ -78,11 +78,17 @@ pub fn of(unit: &UnitView, day: &Day, now: RuleMs) -> Option<Chart> {
     })
 }
 
-/// Along the highest values and back along the lowest. A lonely bucket is as wide as what it stands for.
+/// Along the highest values and back along the lowest. Its ends are those of its first and last bucket, so that a lonely
+/// bucket is as wide as the time that it stands for.
 fn band(stretch: &[Bucket], scale: &Scale) -> String {
+    let (Some(first), Some(last)) = (stretch.first(), stretch.last()) else { return String::new() };
+    let half = BUCKET.0 / 2;
+    let begin = Bucket { ago: DurationMs(first.ago.0 + half), ..*first };
+    let end = Bucket { ago: DurationMs(last.ago.0 - half), ..*last };
+    let corners: Vec<Bucket> = [begin].into_iter().chain(stretch.iter().copied()).chain([end]).collect();
+    let there = corners.iter().map(|bucket| (x(bucket.ago), scale.y(bucket.span.high)));
+    let back = corners.iter().rev().map(|bucket| (x(bucket.ago), scale.y(bucket.span.low)));
     let mut path = String::new();
-    let there = stretch.iter().map(|bucket| (x(bucket.ago), scale.y(bucket.span.high)));
-    let back = stretch.iter().rev().map(|bucket| (x(bucket.ago), scale.y(bucket.span.low)));
     for (number, (x, y)) in there.chain(back).enumerate() {
         let step = if number == 0 { 'M' } else { 'L' };
         // Writing into a string cannot fail.
@@ -113,8 +119,10 @@ mod tests {
     #[test]
     fn a_band_goes_along_the_highest_values_and_back_along_the_lowest() {
         let scale = Scale { low: 0, high: 1_000 };
-        let stretch = [bucket(720, 200, 400), bucket(0, 100, 500)];
-        assert_eq!(band(&stretch, &scale), "M144 60L288 50L288 90L144 80Z");
+        let stretch = [bucket(720, 200, 400), bucket(10, 100, 500)];
+        assert_eq!(band(&stretch, &scale), "M718 60L720 60L1430 50L1433 50L1433 90L1430 90L720 80L718 80Z");
+        let lonely = band(&[bucket(720, 200, 200)], &scale);
+        assert_eq!(lonely, "M718 80L720 80L723 80L723 80L720 80L718 80Z");
     }
 
     #[test]

@@ -11,7 +11,7 @@ use frostguard_shared::time::{DurationMs, RuleMs};
 use std::collections::BTreeMap;
 
 /// The length of a bucket.
-const BUCKET: DurationMs = DurationMs::minutes(5);
+pub const BUCKET: DurationMs = DurationMs::minutes(5);
 /// How far a chart reaches back.
 pub const REACH: DurationMs = DurationMs::minutes(24 * 60);
 /// Buckets without a value that are drawn over: a sensor that speaks every few minutes leaves some empty.
