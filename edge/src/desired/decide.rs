@@ -15,6 +15,11 @@ use frostguard_shared::wire::desired::{Document, NotSigned, Signed, UNITS_MAX};
 use frostguard_shared::wire::from_bytes;
 use std::collections::{BTreeMap, BTreeSet};
 
+/// The highest version that an event can name.
+const VERSION_MAX: u64 = (1 << 53) - 1;
+/// Characters of a reason.
+const REASON_MAX: usize = 600;
+
 /// What was decided.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub enum Decision {
@@ -47,12 +52,26 @@ impl Refusal {
     }
 
     fn undecided(claimed: Option<u64>, code: RefusalCode, reason: String) -> Self {
-        Self { claimed, decides: None, code, reason, proposed: None }
+        Self { claimed, decides: None, code, reason: shortened(reason), proposed: None }
     }
 
     fn decided(version: u64, code: RefusalCode, reason: String) -> Self {
-        Self { claimed: Some(version), decides: Some(version), code, reason, proposed: None }
+        Self {
+            claimed: Some(version),
+            decides: Some(version),
+            code,
+            reason: shortened(reason),
+            proposed: None,
+        }
     }
+}
+
+/// A reason may quote what came, which may be long.
+fn shortened(reason: String) -> String {
+    if reason.chars().count() <= REASON_MAX {
+        return reason;
+    }
+    reason.chars().take(REASON_MAX).chain(['…']).collect()
 }
 
 /// The rules of a document that is the cloud's, for this hub, new, and that can be run.
@@ -63,6 +82,10 @@ pub fn rules_of(standing: &Standing, signed: &Signed, cloud: &PublicKey) -> Resu
     let document = signed.document(cloud).map_err(|fault| not_signed(signed, &fault))?;
     let version = document.version;
     let hub = standing.kept.hub;
+    if version > VERSION_MAX {
+        let reason = format!("its version {version} is none that can be recorded");
+        return Err(Refusal::undecided(None, RefusalCode::Unreadable, reason));
+    }
     if document.hub != hub {
         let reason = format!("it is for hub {}, and this is hub {hub}", document.hub);
         return Err(Refusal::undecided(Some(version), RefusalCode::ForeignHub, reason));
@@ -80,10 +103,18 @@ pub fn rules_of(standing: &Standing, signed: &Signed, cloud: &PublicKey) -> Resu
 }
 
 /// What of these rules needs somebody at the hub, before any reading is looked at.
-pub fn held(standing: &Standing, proposed: &Rules) -> Option<(RefusalCode, String)> {
-    safety::silences(&standing.site, proposed)
-        .map(|reason| (RefusalCode::Silences, reason))
-        .or_else(|| safety::beyond(&standing.site, proposed).map(|reason| (RefusalCode::HardLimit, reason)))
+pub fn held(standing: &Standing, proposed: &Rules) -> Vec<(RefusalCode, String)> {
+    let silences = safety::silences(&standing.site, proposed);
+    let beyond = safety::beyond(&standing.site, proposed);
+    let silences = silences.map(|reason| (RefusalCode::Silences, reason));
+    silences.into_iter().chain(beyond.map(|reason| (RefusalCode::HardLimit, reason))).collect()
+}
+
+/// What becomes of rules that these reasons speak against: whoever lets them take effect must know all of them.
+pub fn weighed(proposed: Rules, against: Vec<(RefusalCode, String)>) -> Decision {
+    let Some(code) = against.first().map(|(code, _)| *code) else { return Decision::Apply(proposed) };
+    let reasons: Vec<String> = against.into_iter().map(|(_, reason)| reason).collect();
+    Decision::Refuse(Refusal::held(proposed, code, shortened(reasons.join("; and "))))
 }
 
 /// Whether rules name exactly the units of a site; else what does not fit.
@@ -100,6 +131,7 @@ pub fn fits(site: &Site, named: &BTreeSet<UnitId>) -> Result<(), String> {
 
 fn not_signed(signed: &Signed, fault: &NotSigned) -> Refusal {
     let claimed = from_bytes::<Document>(&signed.bytes).ok().map(|document| document.version);
+    let claimed = claimed.filter(|version| *version <= VERSION_MAX);
     let code = match fault {
         NotSigned::Signature(_) => RefusalCode::Unsigned,
         NotSigned::Unreadable(_) => RefusalCode::Unreadable,

@@ -10,7 +10,7 @@ use super::session::Session;
 use super::{Order, Shared};
 use crate::clock::Clock;
 use crate::desired::Standing;
-use crate::desired::decide::{Decision, Refusal, held, rules_of};
+use crate::desired::decide::{Decision, held, rules_of, weighed};
 use crate::desired::kept::Rules;
 use crate::desired::rehearsal::{REACH, Rehearsal};
 use crate::entropy::backoff;
@@ -192,18 +192,15 @@ fn decide(
         Ok(proposed) => proposed,
         Err(refusal) => return Decision::Refuse(refusal),
     };
-    if let Some((code, reason)) = held(standing, &proposed) {
-        return Decision::Refuse(Refusal::held(proposed, code, reason));
-    }
+    let mut against = held(standing, &proposed);
     match rehearse(standing, &proposed, journal, now, clock) {
-        Ok(None) => Decision::Apply(proposed),
-        Ok(Some(reason)) => Decision::Refuse(Refusal::held(proposed, RefusalCode::DryRun, reason)),
+        Ok(reason) => against.extend(reason.map(|reason| (RefusalCode::DryRun, reason))),
+        // A record that cannot be read is an alarm of its own, and no reason to keep old limits.
         Err(fault) => {
-            // A record that cannot be read is an alarm of its own, and no reason to keep old limits.
             tracing::warn!(fault = with_causes(&fault), "the last day could not be read for a rehearsal");
-            Decision::Apply(proposed)
         }
     }
+    weighed(proposed, against)
 }
 
 fn rehearse(

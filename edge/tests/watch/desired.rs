@@ -6,12 +6,14 @@ use crate::world::{MINUTE, SECOND, T0, World};
 use frostguard_edge::annunciators::Report;
 use frostguard_edge::desired::decide::{Decision, Refusal};
 use frostguard_edge::desired::kept::{Kept, Rules};
+use frostguard_edge::desired::rehearsal::REACH;
+use frostguard_edge::store::last_day::LastDay;
 use frostguard_edge::watch::{Decided, Refused, Wish};
 use frostguard_shared::alarm::Sounding;
 use frostguard_shared::event::{Actor, ActorKind, CommandOutcome, Fact, RefusalCode};
 use frostguard_shared::ids::{AlertId, CommandId, HubId, PersonId, SiteId, UnitId};
 use frostguard_shared::quantity::CentiCelsius;
-use frostguard_shared::rules::{Field, Provenance, UnitRules, UnitStatus};
+use frostguard_shared::rules::{Field, Input, Provenance, Record, UnitRules, UnitStatus};
 use frostguard_shared::signature::SecretKey;
 use frostguard_shared::time::{Trust, WallMs};
 use frostguard_shared::wire::desired::{ACKNOWLEDGE, Command, Document, IDENTIFY, SELF_TEST, UnitDocument};
@@ -189,6 +191,44 @@ fn each_document_that_cannot_be_taken_is_refused_once_with_its_word() {
         cloud.times(frostguard_shared::wire::path::DESIRED) > asked + 2
     });
     assert_eq!(synced.world.count_of("config.refused/1"), 7, "the same is not recorded again");
+}
+
+#[test]
+fn a_document_of_a_version_that_no_event_can_name_does_not_stop_the_hub() {
+    let cloud = Cloud::new();
+    let mut synced = Synced::with(World::new(), &cloud);
+    let huge = document(&synced.world, u64::MAX, &in_force(&synced.world)).signed(&key());
+    cloud.look(|memory| memory.document = Some((u64::MAX, huge)));
+    synced.until("it is refused", |synced| synced.world.count_of("config.refused/1") == 1);
+    assert_eq!(refusals(&synced.world), [(RefusalCode::Unreadable, false)]);
+}
+
+#[test]
+fn the_last_day_is_read_whole_in_pieces_and_not_beyond_it() {
+    let mut world = World::new();
+    for n in 0..(26 * 60 * 4) {
+        world.pass(15 * SECOND);
+        world.freezer(if n % 2 == 0 { -1_800 } else { -1_840 });
+    }
+    world.run(6 * SECOND);
+    let from = world.view().rule - REACH;
+    let mut day = LastDay::open(&world.journal(), hub(&world), from).unwrap();
+    assert!(day.snapshot().frontier() <= from);
+    let mut pieces: Vec<Vec<Record>> = Vec::new();
+    while let Some(piece) = day.next_piece().unwrap() {
+        pieces.push(piece);
+    }
+    let given: Vec<i64> = pieces
+        .iter()
+        .flatten()
+        .filter(|record| matches!(record.input, Input::Reading { .. }))
+        .map(|record| record.at.0)
+        .collect();
+    let frontier = day.snapshot().frontier().0;
+    let recorded: Vec<i64> =
+        world.readings().iter().map(|(rule, _, _)| *rule).filter(|rule| *rule > frontier).collect();
+    assert_eq!(given, recorded);
+    assert!(pieces.len() > 1 && from.0 - frontier < 16 * MINUTE, "{} pieces", pieces.len());
 }
 
 #[test]

@@ -82,7 +82,7 @@ fn held_back(changes: &[(u8, UnitRules)]) -> Option<(RefusalCode, String)> {
     }
     let signed = document(5, &units).signed(&key());
     let proposed = rules_of(&standing(), &signed, &key().public()).unwrap();
-    held(&standing(), &proposed)
+    held(&standing(), &proposed).into_iter().next()
 }
 
 #[test]
@@ -92,7 +92,7 @@ fn a_document_of_the_cloud_for_this_hub_and_all_its_units_gives_its_rules() {
     let signed = document(5, &units).signed(&key());
     let proposed = rules_of(&standing(), &signed, &key().public()).unwrap();
     assert_eq!((proposed.version, proposed.rules[&id(3)]), (5, rules(None, Some(600))));
-    assert_eq!(held(&standing(), &proposed), None);
+    assert_eq!(held(&standing(), &proposed), []);
 }
 
 #[test]
@@ -187,5 +187,28 @@ fn a_limit_that_somebody_at_the_hub_has_set_so_far_out_may_stay() {
     let mut units = as_it_is();
     units[1].1 = rules(None, Some(0));
     let proposed = rules_of(&standing, &document(5, &units).signed(&key()), &key().public()).unwrap();
-    assert_eq!(held(&standing, &proposed), None);
+    assert_eq!(held(&standing, &proposed), []);
+}
+
+#[test]
+fn whoever_lets_rules_take_effect_is_told_everything_that_speaks_against_them() {
+    let proposed = Rules { version: 5, rules: BTreeMap::new() };
+    assert_eq!(weighed(proposed.clone(), Vec::new()), Decision::Apply(proposed.clone()));
+    let against =
+        vec![(RefusalCode::Silences, "it silences".into()), (RefusalCode::DryRun, "it was warm".into())];
+    let Decision::Refuse(refusal) = weighed(proposed.clone(), against) else { panic!("applied") };
+    assert_eq!((refusal.code, refusal.proposed), (RefusalCode::Silences, Some(proposed)));
+    assert_eq!(refusal.reason, "it silences; and it was warm");
+}
+
+#[test]
+fn a_version_or_a_reason_that_no_event_could_carry_stops_nothing() {
+    let huge = document(u64::MAX, &as_it_is());
+    let stranger = SecretKey::from_seed(&[8; 32]);
+    assert_eq!(refused(&huge.signed(&stranger)).claimed, None);
+    let refusal = refused(&huge.signed(&key()));
+    assert_eq!((refusal.code, refusal.claimed), (RefusalCode::Unreadable, None));
+    let mut long = document(5, &as_it_is());
+    long.units[0].rules = format!("{{\"thermal\":\"{}\"}}", "x".repeat(100_000));
+    assert!(refused(&long.signed(&key())).reason.chars().count() <= REASON_MAX + 1);
 }
