@@ -193,7 +193,7 @@ impl Hub {
         if site_fault.is_some() {
             hear(Heard::Source { source: "site.toml", fault: site_fault });
         }
-        let page = Page::new(views, cloud, input.clone(), site, clock, &config.page);
+        let page = Page::new(views, cloud, input.clone(), site, clock, &config.page, &config.state_dir);
         parts.spawn(page::serve(config.page.listen, page, hear));
         parts.spawn(sync::run(shared));
         let mut terminate = signal(SignalKind::terminate()).map_err(io("SIGTERM cannot be waited for"))?;

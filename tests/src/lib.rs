@@ -6,6 +6,7 @@ pub mod browser;
 pub mod chance;
 pub mod clock;
 pub mod cloud;
+pub mod demo;
 pub mod error;
 pub mod havoc;
 pub mod hub;

@@ -4,8 +4,11 @@
 //! request must name the hub by a known host, and a change must come from the hub's own page, so that no other site
 //! can act through a browser in the shop. It changes nothing itself: it asks the watch and shows the answer.
 
+mod chart;
 mod connections;
+mod day;
 mod guard;
+mod live;
 mod render;
 
 use crate::clock::Clock;
@@ -23,8 +26,10 @@ use axum::routing::{get, post};
 use axum::{Form, Router, middleware};
 use frostguard_shared::ids::AlertId;
 use guard::Guard;
+use live::History;
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::path::Path as FilePath;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,6 +45,10 @@ const VIEW_STALE_MS: u64 = 5_000;
 /// PINs hashed at one time; each takes 9 MiB.
 const HASHES_AT_ONCE: usize = 1;
 
+/// Nothing is loaded from elsewhere, nothing runs that is written into a page, and no other page shows this one.
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+
 /// What the page needs.
 #[derive(Clone)]
 pub struct Page {
@@ -51,10 +60,12 @@ pub struct Page {
     tries: Arc<Mutex<Tries>>,
     hashing: Arc<Semaphore>,
     guard: Arc<Guard>,
+    history: Arc<History>,
+    viewers: Arc<Semaphore>,
 }
 
 impl Page {
-    /// A page of this site at this address.
+    /// A page of this site at this address; its charts are of the journal in the state folder.
     pub fn new(
         views: watch::Receiver<Arc<View>>,
         cloud: watch::Receiver<CloudView>,
@@ -62,10 +73,13 @@ impl Page {
         site: Arc<Site>,
         clock: Clock,
         config: &PageConfig,
+        state_dir: &FilePath,
     ) -> Self {
         let guard = Arc::new(Guard::new(&config.hosts, config.listen));
         let (tries, hashing) = (Arc::default(), Arc::new(Semaphore::new(HASHES_AT_ONCE)));
-        Self { views, cloud, input, site, clock, tries, hashing, guard }
+        let history = Arc::new(History::of(state_dir.join(crate::store::FILE)));
+        let viewers = live::places();
+        Self { views, cloud, input, site, clock, tries, hashing, guard, history, viewers }
     }
 
     fn view(&self) -> Arc<View> {
@@ -89,6 +103,8 @@ pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
     let router = Router::new()
         .route("/", get(overview))
         .route("/hub.css", get(style))
+        .route("/hub.js", get(script))
+        .route("/live", get(live::live))
         .route("/status.json", get(status))
         .route("/alarms/{alert}", get(alarm))
         .route("/alarms/{alert}/quiet", post(quiet))
@@ -113,9 +129,13 @@ pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
 }
 
 async fn overview(State(page): State<Page>) -> Response {
-    let view = page.view();
-    let cloud = page.cloud.borrow().clone();
-    html(StatusCode::OK, render::overview(&view, &cloud, page.is_live(&view), &page.site))
+    let now = page.fragment().await;
+    html(StatusCode::OK, now.and_then(|now| render::overview(&page.site, now)))
+}
+
+async fn script() -> Response {
+    let kind = "text/javascript; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], include_str!("../../templates/hub.js")).into_response()
 }
 
 async fn style() -> Response {
@@ -212,7 +232,7 @@ fn message(status: StatusCode, text: &str, page: &Page) -> Response {
 
 fn html(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
     match rendered {
-        Ok(text) => (status, Html(text)).into_response(),
+        Ok(text) => (status, [(header::CONTENT_SECURITY_POLICY, POLICY)], Html(text)).into_response(),
         Err(fault) => {
             tracing::error!(%fault, "a page could not be rendered");
             (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.").into_response()

@@ -1,5 +1,7 @@
 //! Rendering: from a view to HTML and JSON. Pure.
 
+use super::chart;
+use super::day::{Day, REACH};
 use crate::annunciators::mqtt::rfc3339;
 use crate::site::Site;
 use crate::sync::shown::{CloudState, CloudView, Progress};
@@ -15,6 +17,13 @@ use serde_json::{Value, json};
 #[derive(Template)]
 #[template(path = "overview.html")]
 struct Overview<'a> {
+    site: &'a str,
+    now: String,
+}
+
+#[derive(Template)]
+#[template(path = "now.html")]
+struct Now<'a> {
     site: &'a str,
     clock: String,
     is_live: bool,
@@ -32,6 +41,18 @@ struct Unit<'a> {
     class: &'static str,
     limits: String,
     points: Vec<Point<'a>>,
+    chart: Option<Chart>,
+}
+
+struct Chart {
+    bands: Vec<String>,
+    upper: Option<i64>,
+    lower: Option<i64>,
+    below: i64,
+    first: String,
+    lowest: String,
+    highest: String,
+    told: String,
 }
 
 struct Point<'a> {
@@ -70,8 +91,19 @@ struct Message<'a> {
     text: &'a str,
 }
 
-/// The overview.
-pub fn overview(view: &View, cloud: &CloudView, is_live: bool, site: &Site) -> Result<String, askama::Error> {
+/// The overview around what [`now`] gives.
+pub fn overview(site: &Site, now: String) -> Result<String, askama::Error> {
+    Overview { site: &site.name, now }.render()
+}
+
+/// What the overview shows of this moment.
+pub fn now(
+    view: &View,
+    cloud: &CloudView,
+    is_live: bool,
+    site: &Site,
+    day: &Day,
+) -> Result<String, askama::Error> {
     let sources = view
         .sources
         .iter()
@@ -79,7 +111,7 @@ pub fn overview(view: &View, cloud: &CloudView, is_live: bool, site: &Site) -> R
     let outputs = view.outputs.iter().filter_map(|(name, fault)| {
         fault.as_ref().map(|fault| format!("Output “{name}” does not work: {fault}"))
     });
-    Overview {
+    Now {
         site: &site.name,
         clock: clock(view.at, site),
         is_live,
@@ -87,7 +119,11 @@ pub fn overview(view: &View, cloud: &CloudView, is_live: bool, site: &Site) -> R
         storage_fault: view.storage_fault.as_deref(),
         faults: sources.chain(outputs).collect(),
         alarms: view.alarms.iter().map(|alarm| alarm_shown(alarm, site)).collect(),
-        units: view.units.iter().map(|unit| unit_shown(unit, site)).collect(),
+        units: view
+            .units
+            .iter()
+            .map(|unit| unit_shown(unit, site, chart_shown(unit, view, site, day)))
+            .collect(),
         cloud: cloud_shown(cloud, site),
     }
     .render()
@@ -121,7 +157,26 @@ fn celsius(value: CentiCelsius) -> String {
     format!("{sign}{}.{} °C", tenths / 10, tenths % 10)
 }
 
-fn unit_shown<'a>(unit: &'a UnitView, site: &Site) -> Unit<'a> {
+fn chart_shown(unit: &UnitView, view: &View, site: &Site, day: &Day) -> Option<Chart> {
+    let drawn = chart::of(unit, day, view.rule)?;
+    let (lowest, highest) = (celsius(drawn.lowest), celsius(drawn.highest));
+    let gaps = match drawn.bands.len() {
+        1 => "without a gap".to_owned(),
+        stretches => format!("in {stretches} stretches with gaps between"),
+    };
+    Some(Chart {
+        told: format!("The last 24 hours: {lowest} to {highest}, {gaps}"),
+        first: local(WallMs(view.at.0 - REACH.0), site, "%a %H:%M"),
+        bands: drawn.bands,
+        upper: drawn.upper,
+        lower: drawn.lower,
+        below: drawn.below,
+        lowest,
+        highest,
+    })
+}
+
+fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Chart>) -> Unit<'a> {
     let (status, class) = match unit.status {
         UnitStatus::Ok if unit.limits == (None, None) => ("No limits set", "warn"),
         UnitStatus::Ok => ("OK", "ok"),
@@ -144,6 +199,7 @@ fn unit_shown<'a>(unit: &'a UnitView, site: &Site) -> Unit<'a> {
         class,
         limits,
         points: unit.points.iter().map(|point| point_shown(point, site)).collect(),
+        chart,
     }
 }
 

@@ -49,13 +49,13 @@ pub struct Carried {
     pub enrolled: Option<(PublicKey, SiteId)>,
 }
 
-/// The journal that was set aside last beside `path`, if there is any.
-pub fn latest_aside(path: &Path) -> Option<PathBuf> {
-    let all = [Aside::Damaged, Aside::Ended]
+/// The journals that were set aside beside `path`, in no order that could be trusted: the dates of files are those of a
+/// clock that may have been wrong.
+pub fn asides(path: &Path) -> Vec<PathBuf> {
+    [Aside::Damaged, Aside::Ended]
         .into_iter()
-        .flat_map(|why| (1u32..).map(move |n| aside_path(path, why, n)).take_while(|kept| kept.exists()));
-    let changed = |kept: &PathBuf| std::fs::metadata(kept).and_then(|about| about.modified()).ok();
-    all.max_by_key(changed)
+        .flat_map(|why| (1u32..).map(move |n| aside_path(path, why, n)).take_while(|kept| kept.exists()))
+        .collect()
 }
 
 /// What a journal that was set aside still says.

@@ -162,6 +162,7 @@ mod tests {
 
     fn point(role: Role, hundredths: i32) -> PointView {
         PointView {
+            id: frostguard_shared::ids::PointId::from_bytes([7; 16]),
             device: "d".into(),
             channel: Channel::Air,
             role,

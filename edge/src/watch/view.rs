@@ -6,7 +6,7 @@ use super::Watch;
 use crate::annunciators::{Alarm, Desired};
 use crate::site::UnitType;
 use frostguard_shared::alarm::Sounding;
-use frostguard_shared::ids::{HubId, UnitId};
+use frostguard_shared::ids::{HubId, PointId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::quantity::{CentiCelsius, Dbm};
 use frostguard_shared::reading::Door;
@@ -64,6 +64,8 @@ pub struct UnitView {
 /// A point as it is shown.
 #[derive(Clone, Debug)]
 pub struct PointView {
+    /// Its id.
+    pub id: PointId,
     /// The device's key in the site document.
     pub device: String,
     /// Its channel.
@@ -134,6 +136,7 @@ impl Watch {
                 let state = self.state.point(point.id);
                 let heard = self.intake.last_heard(device.address);
                 PointView {
+                    id: point.id,
                     device: device.key.clone(),
                     channel,
                     role: point.role,

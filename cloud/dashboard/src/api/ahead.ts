@@ -1,16 +1,6 @@
 // What the dashboard needs of the API and the committed document does not tell yet.
 import type { Alert as ToldAlert, At, Hub as ToldHub, Problem } from './schema';
 
-export type Role = 'owner' | 'admin' | 'manager' | 'staff' | 'viewer';
-
-export interface Session {
-  person: { id: string; name: string; email: string };
-  organization: { id: string; name: string; slug: string };
-  role: Role;
-  temp_unit: 'C' | 'F';
-  expires_at: At;
-}
-
 export type DocumentState = 'none' | 'pending' | 'applied' | 'refused' | 'waiting_for_confirmation' | 'rolled_back';
 
 export interface HubConfiguration {
@@ -97,39 +87,36 @@ type Answer<Body, Status extends number = 200> = {
     default: { headers: Record<string, unknown>; content: { 'application/problem+json': Problem } };
   };
 };
-type Nothing = { query?: never; header?: never; path?: never; cookie?: never };
-type At_<Name extends string> = { query?: never; header?: never; path: Record<Name, string>; cookie?: never };
-type Paged<Name extends string> = { query?: { limit?: number; after?: string }; header?: never; path: Record<Name, string>; cookie?: never };
-type Body<Of> = { requestBody: { content: { 'application/json': Of } } };
+type Of<Name extends string> = { query?: never; header?: never; path: Record<Name, string>; cookie?: never };
+type Paged<Name extends string> = {
+  query?: { limit?: number; after?: string };
+  header?: never;
+  path: Record<Name, string>;
+  cookie?: never;
+};
+type Body<Told> = { requestBody: { content: { 'application/json': Told } } };
 
 export interface AheadPaths {
-  '/api/v1/session': {
-    parameters: Nothing;
-    get: Answer<Session> & { parameters: Nothing };
-    post: Answer<Session, 201> & Body<{ email: string; password: string; organization?: string }> & { parameters: Nothing };
-    patch: Answer<Session> & Body<{ temp_unit?: 'C' | 'F' }> & { parameters: Nothing };
-    delete: { parameters: Nothing; responses: { 204: { headers: Record<string, unknown>; content?: never } } };
-  };
   '/api/v1/units/{unit}/rules': {
-    parameters: At_<'unit'>;
-    get: Answer<Rules> & { parameters: At_<'unit'> };
-    patch: Answer<Rules> & Body<RulesChange> & { parameters: At_<'unit'> };
+    parameters: Of<'unit'>;
+    get: Answer<Rules> & { parameters: Of<'unit'> };
+    patch: Answer<Rules> & Body<RulesChange> & { parameters: Of<'unit'> };
   };
   '/api/v1/alerts/{alert}/acknowledge': {
-    parameters: At_<'alert'>;
-    post: Answer<Command, 202> & { parameters: At_<'alert'> };
+    parameters: Of<'alert'>;
+    post: Answer<Command, 202> & { parameters: Of<'alert'> };
   };
   '/api/v1/hubs/{hub}/commands': {
-    parameters: At_<'hub'>;
+    parameters: Of<'hub'>;
     get: Answer<{ items: Command[]; next?: string }> & { parameters: Paged<'hub'> };
-    post: Answer<Command, 202> & Body<{ kind: 'identify' | 'self_test' }> & { parameters: At_<'hub'> };
+    post: Answer<Command, 202> & Body<{ kind: 'identify' | 'self_test' }> & { parameters: Of<'hub'> };
   };
   '/api/v1/hubs/{hub}/configuration': {
-    parameters: At_<'hub'>;
+    parameters: Of<'hub'>;
     get: Answer<{ items: HubDocument[]; next?: string }> & { parameters: Paged<'hub'> };
   };
   '/api/v1/commands/{command}': {
-    parameters: At_<'command'>;
-    get: Answer<Command> & { parameters: At_<'command'> };
+    parameters: Of<'command'>;
+    get: Answer<Command> & { parameters: Of<'command'> };
   };
 }

@@ -1,5 +1,17 @@
 // The names under which the dashboard knows what the API gives.
-export type { DoorEvent, Metric, Problem, Reading, Site, Unit, UnitStatus, UnitType, AlertSeverity } from './schema';
+export type {
+  AlertSeverity,
+  DoorEvent,
+  Metric,
+  Problem,
+  Reading,
+  Role,
+  Session,
+  Site,
+  Unit,
+  UnitStatus,
+  UnitType,
+} from './schema';
 export type {
   Alert,
   Command,
@@ -10,10 +22,8 @@ export type {
   HubDocument,
   Provenance,
   ResolvedField,
-  Role,
   RuleField,
   RuleValue,
   Rules,
   RulesChange,
-  Session,
 } from './ahead';
