@@ -1,12 +1,16 @@
 //! Admission: how much of what hubs and people ask is in work at once.
 //!
-//! Owns three bounds: on requests of hubs, on batches within them, and on requests of people, so that neither can keep
-//! the other from the database. A hub's body is read before its batch is admitted, so that a slow link holds up nobody
-//! else. Who comes beyond a bound waits a moment, and is then asked to come back: hubs keep what they have.
+//! Owns four bounds: on requests of hubs, within them on batches and on everything else that asks the database, and on
+//! requests of people, so that none of them can keep another from the database. A hub's body is read before a place at the
+//! database is taken for it, so that a slow link holds up nobody else; a request that is to wait for something would
+//! have to take that place by itself, when it asks. Who comes beyond a bound waits a moment, and is then asked to come
+//! back: hubs keep what they have.
 
 use crate::api::problem::ApiError;
 use crate::config::Config;
+use crate::counters::Count;
 use crate::hub::body::Refusal;
+use crate::watch;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
@@ -21,6 +25,8 @@ use tokio::time::timeout;
 
 /// How long a hub waits for its turn before it is sent away: it comes back by itself.
 const HUBS_WAIT: Duration = Duration::from_millis(500);
+/// Requests of hubs that are no batches, at once at least: a login and a live word.
+const OTHERS_MIN: usize = 2;
 /// How long a person waits.
 const PEOPLE_WAIT: Duration = Duration::from_secs(5);
 
@@ -32,6 +38,7 @@ const BODY_MAX: Duration = Duration::from_secs(20);
 pub struct Admission {
     hubs: Arc<Semaphore>,
     batches: Arc<Semaphore>,
+    others: Arc<Semaphore>,
     people: Arc<Semaphore>,
 }
 
@@ -42,9 +49,16 @@ impl Admission {
         Self {
             hubs: bound(config.requests.concurrent),
             batches: bound(config.ingest.concurrent),
+            others: bound(left_over(config)),
             people: bound(config.api.concurrent),
         }
     }
+}
+
+/// Connections that batches and people leave over.
+fn left_over(config: &Config) -> usize {
+    let taken = config.ingest.concurrent.saturating_add(config.api.concurrent).saturating_add(watch::AT_ONCE);
+    (config.database.connections as usize).saturating_sub(taken).max(OTHERS_MIN)
 }
 
 async fn turn(of: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Refusal> {
@@ -77,7 +91,11 @@ async fn admitted(admission: &Admission, request: Request, next: Next) -> Result
         .await
         .map_err(|_| Refusal::new(Reason::Busy, "the body came too slowly; send less at once"))??;
     let is_batch = matches!(head.uri.path(), path::EVENTS | path::READINGS);
-    let _batch = if is_batch { Some(turn(&admission.batches).await?) } else { None };
+    let _place = if is_batch {
+        turn(&admission.batches).await?
+    } else {
+        turn(&admission.others).await.inspect_err(|_| Count::OthersOfHubsRefused.one())?
+    };
     Ok(next.run(Request::from_parts(head, Body::from(body))).await)
 }
 
@@ -113,6 +131,19 @@ mod tests {
         for size in [PACKED_MAX + 1, UNPACKED_MAX + 2] {
             assert_eq!(read(Body::from(vec![1; size])).await.unwrap_err().reason(), Reason::TooLarge);
         }
+    }
+
+    #[test]
+    fn what_batches_people_and_watchers_leave_over_is_for_the_rest_of_the_hubs() {
+        let left = |connections, ingest, api| {
+            let mut config = Config::default();
+            (config.database.connections, config.ingest.concurrent, config.api.concurrent) =
+                (connections, ingest, api);
+            left_over(&config)
+        };
+        assert_eq!(left(30, 8, 6), 14);
+        assert_eq!(left(8, 8, 6), OTHERS_MIN);
+        assert_eq!(left_over(&Config::default()), 4, "as installed");
     }
 
     #[tokio::test]

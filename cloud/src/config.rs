@@ -154,7 +154,7 @@ impl Default for Config {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: None, connections: 16 }
+        Self { url: None, connections: 20 }
     }
 }
 
@@ -301,7 +301,7 @@ mod tests {
     fn nothing_said_gives_the_defaults_and_no_database() {
         let config = loaded("", &[], None).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8700");
-        assert_eq!((config.database.connections, config.ingest.concurrent), (16, 8));
+        assert_eq!((config.database.connections, config.ingest.concurrent), (20, 8));
         assert!(matches!(config.database_url(), Err(ConfigError::NoDatabase)));
     }
 

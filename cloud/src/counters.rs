@@ -48,6 +48,12 @@ pub enum Count {
     SignInsLocked,
     /// The same, because there were too many of the address.
     SignInsOfPeerRefused,
+    /// Requests of hubs, no batches, sent away because there was no place at the database for them.
+    OthersOfHubsRefused,
+    /// Streams of news that found no place.
+    StreamsRefused,
+    /// Times that somebody who watches was told to begin anew.
+    StreamsReset,
     /// Changing requests with a session that came from another page than the cloud's own.
     OriginsRefused,
     /// Requests of callers whose role may not do what they asked.
@@ -70,7 +76,7 @@ pub enum Count {
 
 impl Count {
     /// All of them.
-    pub const ALL: [Self; 29] = [
+    pub const ALL: [Self; 32] = [
         Self::BatchesTaken,
         Self::BatchesRepeated,
         Self::EventsTaken,
@@ -91,6 +97,9 @@ impl Count {
         Self::SignInsWrong,
         Self::SignInsLocked,
         Self::SignInsOfPeerRefused,
+        Self::OthersOfHubsRefused,
+        Self::StreamsRefused,
+        Self::StreamsReset,
         Self::OriginsRefused,
         Self::RightsRefused,
         Self::LoginsRefused,
@@ -129,6 +138,11 @@ impl Count {
             Self::SignInsOfPeerRefused => {
                 ("frostguard_sign_ins_of_peer_refused_total", "tries beyond those of an address")
             }
+            Self::OthersOfHubsRefused => {
+                ("frostguard_others_of_hubs_refused_total", "logins and the like without a place")
+            }
+            Self::StreamsRefused => ("frostguard_streams_refused_total", "streams of news without a place"),
+            Self::StreamsReset => ("frostguard_streams_reset_total", "watchers told to begin anew"),
             Self::OriginsRefused => {
                 ("frostguard_origins_refused_total", "changes asked for by foreign pages")
             }

@@ -2,8 +2,8 @@
 //!
 //! The modules in the order in which a record passes them:
 //! [`hub`] speaks to hubs (login, enrolment, batches); [`ingest`] decides what of a batch is taken and what follows from
-//! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it to whoever [`sign_in`] or a key lets
-//! in, and [`dashboard`] is the page that shows it to people. Around them: [`config`] says where
+//! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it to whoever [`sign_in`] or a key lets in,
+//! [`watch`] tells them what changes, and [`dashboard`] is the page that shows it to people. Around them: [`config`] says where
 //! things are, [`key`] is what the hubs pin, [`admission`] bounds what is in work, [`clock`] and [`entropy`] are the only places that read time and randomness,
 //! [`counters`] tells operators how it goes, [`service`] puts all of it together, [`commands`] is what an operator types.
 //!
@@ -30,3 +30,4 @@ pub mod key;
 pub mod service;
 pub mod sign_in;
 pub mod store;
+pub mod watch;

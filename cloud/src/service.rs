@@ -14,6 +14,7 @@ use crate::hub::{self, HubState};
 use crate::key::{self, KeyError};
 use crate::store::safety::{self, SafetyError};
 use crate::store::{Database, Duty, StoreError, partitions};
+use crate::watch::Pace;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -97,7 +98,7 @@ impl Service {
             "the database can be used safely"
         );
         Ok(Self {
-            api: ApiState::new(database.clone(), config.own_address()),
+            api: ApiState::new(database.clone(), config.own_address(), Pace::default()),
             state: HubState { database, key },
             admission: Admission::new(&config),
             counters: counters(),
@@ -141,6 +142,7 @@ impl Service {
             // An error says that whoever would tell it is gone, which is the end as well.
             let _ = stopping.wait_for(|stop| *stop).await;
         };
+        let watch = self.api.watch().clone();
         let partitions = tokio::spawn(keep_partitions_ahead(self.state.database.clone()));
         let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
         let public = axum::serve(listener, router).with_graceful_shutdown(until(stopping.clone()));
@@ -154,6 +156,8 @@ impl Service {
             ended = &mut operator => Some(ended),
         };
         stop.send_replace(true);
+        // What has no end by itself would outlast the farewell.
+        watch.stop();
         partitions.abort();
         if let Some(ended) = early {
             public.abort();

@@ -47,8 +47,9 @@ CREATE INDEX person_sessions_expires_idx ON person_sessions (expires_at);
 -- In which unit this person sees temperatures; they are kept in one.
 ALTER TABLE profiles ADD COLUMN temp_unit temp_unit NOT NULL DEFAULT 'C';
 
--- When readings of the unit came that are not newer than all before them: whoever watches has to look again.
-ALTER TABLE unit_latest ADD COLUMN history_at timestamptz(3);
+-- The newest of all of a unit's readings, believable or not, and when readings came that are not newer than those before
+-- them: whoever watches is told the first kind one by one, and of the second kind that there are some.
+ALTER TABLE unit_latest ADD COLUMN readings_to timestamptz(3), ADD COLUMN history_at timestamptz(3);
 -- Whoever watches an organization asks for what has changed, once a second. An organization never changes in a row, so
 -- these stand in the way of no update in place; those of alerts do, and alerts seldom change.
 CREATE INDEX unit_latest_org_idx ON unit_latest (organization_id);

@@ -15,6 +15,7 @@ use crate::sign_in::SignIn;
 use crate::store::doors::{self, Role, SecretHash};
 use crate::store::views::At;
 use crate::store::{Database, DoorTx, Duty, TenantTx, sign_in};
+use crate::watch::{Pace, Watch};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
@@ -34,14 +35,20 @@ pub struct ApiState {
     database: Database,
     own: Arc<OwnAddress>,
     sign_in: SignIn,
+    watch: Watch,
     document: Arc<str>,
 }
 
 impl ApiState {
-    /// Over a database, at the cloud's own address.
-    pub fn new(database: Database, own: OwnAddress) -> Self {
+    /// Over a database, at the cloud's own address, telling what changes at this pace.
+    pub fn new(database: Database, own: OwnAddress, pace: Pace) -> Self {
         let sign_in = SignIn::new(database.clone());
-        Self { database, own: own.into(), sign_in, document: "".into() }
+        let watch = Watch::new(database.clone(), pace);
+        Self { database, own: own.into(), sign_in, watch, document: "".into() }
+    }
+    /// Who watches what changes.
+    pub fn watch(&self) -> &Watch {
+        &self.watch
     }
     pub(super) fn described_by(self, document: &OpenApi) -> Self {
         // The document is made of strings, numbers and maps with string keys: all that JSON has words for.

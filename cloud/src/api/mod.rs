@@ -1,7 +1,7 @@
-//! The read API, `/api/v1`: what people and programs far away may see of their own organization.
+//! The API, `/api/v1`: what people and programs far away may see of their own organization, and do in it.
 //!
-//! Owns routes, parameters, answers and the document that describes them. A request names no organization: its key does,
-//! once, in the same transaction that answers it ([`caller`]). What belongs to another organization is not there: the
+//! Owns routes, parameters, answers and the document that describes them. A request names no organization: its key or session
+//! does, once, in the same transaction that answers it ([`caller`]). What belongs to another organization is not there: the
 //! answer is the one for an id that never existed. Times are RFC 3339 in UTC with milliseconds, ids lower-case UUIDs,
 //! temperatures integers of 0.01 °C, humidities integers of 0.01 %. Lists come in pages ([`page`]), faults as RFC 9457
 //! ([`problem`]). Every route is registered together with its description, so that none is served and not described.
@@ -21,6 +21,7 @@ mod quarantine;
 pub mod right;
 mod session;
 mod sites;
+mod stream;
 #[cfg(test)]
 mod tests;
 mod told;
@@ -82,6 +83,7 @@ fn described() -> (Router<ApiState>, OpenApi) {
         .routes(need::<Look>(routes!(hubs::hub)))
         .routes(need::<Look>(routes!(event_log::event_log)))
         .routes(need::<Look>(routes!(quarantine::quarantine)))
+        .routes(need::<Look>(routes!(stream::stream)))
         .split_for_parts()
 }
 

@@ -118,7 +118,7 @@ pub(super) enum ApiKeyCommand {
     },
 }
 
-fn show(output: &Output, machine: &serde_json::Value, people: &str) -> Result<(), Failure> {
+pub(super) fn show(output: &Output, machine: &serde_json::Value, people: &str) -> Result<(), Failure> {
     let mut out = std::io::stdout().lock();
     if output.json {
         writeln!(out, "{machine}")?
@@ -129,7 +129,7 @@ fn show(output: &Output, machine: &serde_json::Value, people: &str) -> Result<()
 }
 
 /// A name as the database holds it: something, and not too much.
-fn named(name: &str) -> Result<&str, Failure> {
+pub(super) fn named(name: &str) -> Result<&str, Failure> {
     let name = name.trim();
     if (1..=256).contains(&name.chars().count()) && !name.contains(char::is_control) {
         Ok(name)
@@ -155,7 +155,7 @@ fn slug_of(name: &str) -> Result<String, Failure> {
     }
 }
 
-fn unix_ms() -> u64 {
+pub(super) fn unix_ms() -> u64 {
     clock::now().0.max(0) as u64
 }
 
@@ -163,7 +163,7 @@ fn date(at: WallMs) -> String {
     jiff::Timestamp::from_millisecond(at.0).map_or_else(|_| at.0.to_string(), |at| at.to_string())
 }
 
-async fn organization(database: &Database, slug: &str) -> Result<Organization, Failure> {
+pub(super) async fn organization(database: &Database, slug: &str) -> Result<Organization, Failure> {
     let mut tx = database.door(Duty::Operator).await?;
     let known = operators::organizations(&mut tx).await?.into_iter().find(|known| known.slug == slug);
     let hint = "`frostguard-cloud organization list` shows which there are";

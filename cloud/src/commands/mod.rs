@@ -6,6 +6,7 @@
 mod access;
 mod export;
 mod keep;
+mod person;
 mod serve;
 
 use crate::config::{self, Config};
@@ -48,6 +49,9 @@ enum Command {
     /// Keys that speak for an organization at the API
     #[command(subcommand)]
     ApiKey(access::ApiKeyCommand),
+    /// People who sign in, as members of organizations
+    #[command(subcommand)]
+    Person(person::PersonCommand),
     /// Write the record of a hub as a bundle for `frostguard-verify`
     Export(export::Export),
 }
@@ -136,6 +140,7 @@ impl Arguments {
                 Command::Site(command) => command.run(&config).await,
                 Command::ClaimCode(command) => command.run(&config).await,
                 Command::ApiKey(command) => command.run(&config).await,
+                Command::Person(command) => command.run(&config).await,
                 Command::Export(export) => export.run(&config).await,
             }
         })

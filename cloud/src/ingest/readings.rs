@@ -1,7 +1,7 @@
 //! Taking readings: each number becomes a row, a row in quarantine, or part of a told gap; never two of these, never none.
 
 use super::place::{World, points_named, split};
-use super::rollup::roll_up;
+use super::rollup::{roll_up, spans};
 use super::seals::compare;
 use super::{NotTaken, Taken, fault_point};
 use crate::counters::Count;
@@ -139,6 +139,7 @@ async fn store_rows(
     units.sort_unstable();
     units.dedup();
     let limits = store::readings::limits(tx, &units).await?;
+    rollups::note_spans(tx, &spans(&split.placed)).await?;
     rollups::add(tx, &roll_up(&split.placed, &limits)).await?;
     fault_point!("ingest.readings.rolled_up");
     Ok(split.aside.len() as u64)

@@ -123,6 +123,26 @@ pub fn roll_up(placed: &[Placed], limits: &HashMap<UnitId, Limits>) -> Rollup {
     rollup
 }
 
+/// From the first to the last of a unit's readings in a batch, by when they were made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Span {
+    /// The first.
+    pub first: WallMs,
+    /// The last.
+    pub last: WallMs,
+}
+
+/// The spans of a batch, of all readings, believable or not.
+pub fn spans(placed: &[Placed]) -> BTreeMap<UnitId, Span> {
+    let mut spans = BTreeMap::new();
+    for placed in placed {
+        let at = placed.recorded;
+        let span = spans.entry(placed.unit).or_insert(Span { first: at, last: at });
+        *span = Span { first: span.first.min(at), last: span.last.max(at) };
+    }
+    spans
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -153,6 +173,18 @@ mod tests {
         };
         let (device, unit) = (DeviceId::from_bytes([2; 16]), UnitId::from_bytes([3; 16]));
         Placed { reading, point: 1, device, unit, role, recorded: WallMs(at), is_estimated: false }
+    }
+
+    #[test]
+    fn a_span_is_of_all_readings_whatever_they_are_worth() {
+        let batch = [
+            placed(5_000, -1_800, Quality::Valid, Role::Air),
+            placed(2_000, 0, Quality::ProbeUnreadable, Role::Air),
+            placed(9_000, 500, Quality::Valid, Role::Door),
+        ];
+        let spans = spans(&batch);
+        assert_eq!(spans[&batch[0].unit], Span { first: WallMs(2_000), last: WallMs(9_000) });
+        assert_eq!(spans.len(), 1);
     }
 
     #[test]

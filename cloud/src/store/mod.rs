@@ -14,6 +14,7 @@ pub mod events;
 pub mod export;
 pub mod fleet;
 pub mod live;
+pub mod marks;
 pub mod migrate;
 pub mod operators;
 pub mod partitions;

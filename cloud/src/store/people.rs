@@ -180,16 +180,16 @@ pub async fn add_user(
         .map_err(StoreError::step("make a user"))
 }
 
-/// Whether anybody has this mail.
+/// The user who has this mail; `None` if nobody has.
 ///
 /// # Errors
 /// The database cannot do it, or the login is no operator's.
-pub async fn is_user(tx: &mut TenantTx, mail: &str) -> Result<bool, StoreError> {
-    query("SELECT 1 FROM door.user_of($1)")
+pub async fn user(tx: &mut TenantTx, mail: &str) -> Result<Option<Uuid>, StoreError> {
+    query("SELECT user_id FROM door.user_of($1)")
         .bind(mail)
         .fetch_optional(tx.connection())
         .await
-        .map(|row| row.is_some())
+        .and_then(|row| row.map(|row| row.try_get("user_id")).transpose())
         .map_err(StoreError::step("look up a user"))
 }
 

@@ -2,8 +2,9 @@
 
 use super::{StoreError, TenantTx, query, uuid};
 use crate::ingest::project::StatusChanged;
-use crate::ingest::rollup::{HOUR_MS, Rollup};
+use crate::ingest::rollup::{HOUR_MS, Rollup, Span};
 use frostguard_shared::ids::UnitId;
+use std::collections::BTreeMap;
 
 /// Adds what a batch adds.
 ///
@@ -17,6 +18,36 @@ pub async fn add(tx: &mut TenantTx, rollup: &Rollup) -> Result<(), StoreError> {
         raise_latest(tx, rollup).await?;
     }
     Ok(())
+}
+
+/// Notes how far the readings of units reach, and of which units some came that are not newer than those before. Goes
+/// before [`add`]: it takes hold of the latest of every unit of the batch, in the one order.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn note_spans(tx: &mut TenantTx, spans: &BTreeMap<UnitId, Span>) -> Result<(), StoreError> {
+    if spans.is_empty() {
+        return Ok(());
+    }
+    query(
+        "INSERT INTO unit_latest AS old (unit_id, organization_id, readings_to)
+         SELECT new.unit_id, $1, to_timestamp(new.last_ms / 1000.0)
+         FROM UNNEST($2::uuid[], $4::bigint[]) AS new (unit_id, last_ms) ORDER BY new.unit_id
+         ON CONFLICT (unit_id) DO UPDATE SET updated_at = now(),
+             readings_to = greatest(old.readings_to, excluded.readings_to),
+             history_at = CASE WHEN old.readings_to >= (
+                 SELECT to_timestamp(batch.first_ms / 1000.0)
+                 FROM UNNEST($2::uuid[], $3::bigint[]) AS batch (unit_id, first_ms) WHERE batch.unit_id = old.unit_id)
+                 THEN now() ELSE old.history_at END",
+    )
+    .bind(uuid(tx.organization().as_bytes()))
+    .bind(spans.keys().map(|unit| uuid(unit.as_bytes())).collect::<Vec<_>>())
+    .bind(spans.values().map(|span| span.first.0).collect::<Vec<_>>())
+    .bind(spans.values().map(|span| span.last.0).collect::<Vec<_>>())
+    .execute(tx.connection())
+    .await
+    .map(|_| ())
+    .map_err(StoreError::step("note how far readings reach"))
 }
 
 async fn add_hours(tx: &mut TenantTx, rollup: &Rollup) -> Result<(), StoreError> {

@@ -13,23 +13,23 @@ use axum::http::StatusCode;
 use axum::response::sse::{Event, Sse};
 use axum::response::{IntoResponse, Response};
 use frostguard_shared::causes::with_causes;
-use frostguard_shared::time::RuleMs;
+use frostguard_shared::time::{BoottimeMs, RuleMs};
 use futures_util::stream;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 /// Viewers at once; a further one sees the page as it was when it was loaded, and loads it again by itself.
 const VIEWERS: usize = 32;
 /// A changed page is sent at most this often.
 const EVERY: Duration = Duration::from_secs(1);
-/// When nothing changes the viewer hears this often that the hub is there.
-const BEAT: Duration = Duration::from_secs(3);
+/// When nothing has changed at so many looks, one each [`EVERY`], the viewer hears that the hub is there.
+const BEAT: u32 = 3;
 /// The record is looked at for the charts at most this often.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY_MS: u64 = 10_000;
 
 /// Places for viewers.
 pub(super) fn places() -> Arc<Semaphore> {
@@ -46,7 +46,7 @@ pub(super) struct History {
 struct Known {
     day: Arc<Day>,
     mark: Option<Mark>,
-    looked: Option<Instant>,
+    looked: Option<BoottimeMs>,
 }
 
 impl History {
@@ -56,12 +56,12 @@ impl History {
     }
 
     /// The last day before now. If the disk cannot be read it is the day as it was known: a chart is not what alarms.
-    pub(super) async fn day(&self, now: RuleMs) -> Arc<Day> {
+    pub(super) async fn day(&self, now: RuleMs, here: BoottimeMs) -> Arc<Day> {
         let mut known = self.known.lock().await;
-        if known.looked.is_some_and(|looked| looked.elapsed() < LOOK_EVERY) {
+        if known.looked.is_some_and(|looked| here.0.saturating_sub(looked.0) < LOOK_EVERY_MS) {
             return Arc::clone(&known.day);
         }
-        known.looked = Some(Instant::now());
+        known.looked = Some(here);
         let (path, mark) = (self.path.clone(), known.mark);
         let read = tokio::task::spawn_blocking(move || history::read(&path, mark, now - REACH)).await;
         match read {
@@ -99,11 +99,10 @@ pub(super) async fn live(State(page): State<Page>) -> Response {
 
 impl Viewer {
     async fn next(&mut self) -> Event {
-        let begun = Instant::now();
-        if !self.sent.is_empty() {
-            sleep(EVERY).await;
-        }
-        while begun.elapsed() < BEAT {
+        for _ in 0..BEAT {
+            if !self.sent.is_empty() {
+                sleep(EVERY).await;
+            }
             match self.page.fragment().await {
                 Ok(fragment) if fragment != self.sent => {
                     self.sent.clone_from(&fragment);
@@ -112,7 +111,6 @@ impl Viewer {
                 Ok(_) => {}
                 Err(fault) => tracing::error!(%fault, "the page could not be made"),
             }
-            sleep(EVERY).await;
         }
         Event::default().event("beat").data("")
     }
@@ -122,7 +120,7 @@ impl Page {
     /// What changes of the overview.
     pub(super) async fn fragment(&self) -> Result<String, askama::Error> {
         let view = self.view();
-        let day = self.history.day(view.rule).await;
+        let day = self.history.day(view.rule, self.clock.sample().boottime).await;
         let cloud = self.cloud.borrow().clone();
         render::now(&view, &cloud, self.is_live(&view), &self.site, &day)
     }

@@ -9,6 +9,7 @@ use std::thread;
 
 use frostguard_cloud::api::caller::ApiState;
 use frostguard_cloud::api::origin::{OwnAddress, Peer};
+use frostguard_cloud::watch::Pace;
 use frostguard_tests::cloud::database::Database;
 use frostguard_tests::cloud::fixture::{self, Organization};
 use frostguard_tests::cloud::pgbouncer::{PgBouncer, Pooling};
@@ -215,7 +216,7 @@ fn serve(url: String) -> u16 {
             let database = frostguard_cloud::store::Database::connect(&url, CONNECTIONS).unwrap();
             // Merged into another router, as the service does it.
             let own = OwnAddress::of(&format!("http://127.0.0.1:{port}"), Peer::Connected);
-            let routes = frostguard_cloud::api::routes(ApiState::new(database, own));
+            let routes = frostguard_cloud::api::routes(ApiState::new(database, own, Pace::default()));
             let routes = axum::Router::new().merge(routes);
             axum::serve(listener, routes).await.unwrap();
         });

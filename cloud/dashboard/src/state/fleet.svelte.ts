@@ -12,6 +12,9 @@ import { stream } from './stream.svelte';
 /** How often a hub that seems silent is asked for once more, before a strip says so for long. */
 const ASK_AGAIN_MS = 15_000;
 
+/** The stream says at once from when on it tells everything, and what there is is fetched then; unless it does not come. */
+const STREAM_HEAD_START_MS = 400;
+
 export interface Placed {
   unit: Unit;
   standing: Standing;
@@ -61,7 +64,9 @@ class Fleet {
       },
     });
     // The first page is not kept waiting for the stream.
-    void this.load();
+    setTimeout(() => {
+      if (!this.loaded) void this.load();
+    }, STREAM_HEAD_START_MS);
   }
 
   /** Forgets everything, for it belongs to whoever was signed in. */

@@ -148,3 +148,16 @@ pub async fn alert(tx: &mut TenantTx, alert: AlertId) -> Result<Option<Alert>, S
         .await
         .map_err(StoreError::step("show an alert"))
 }
+
+/// Several alerts, of those that the organization has, oldest first.
+///
+/// # Errors
+/// The database cannot do it now.
+pub async fn alerts_of(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<Alert>, StoreError> {
+    rows(alerts!("t.id = ANY($2) ORDER BY t.triggered_at, t.id"))
+        .bind(own(tx))
+        .bind(ids)
+        .fetch_all(tx.connection())
+        .await
+        .map_err(StoreError::step("show alerts"))
+}

@@ -154,6 +154,21 @@ pub async fn hub(tx: &mut TenantTx, hub: HubId) -> Result<Option<Hub>, StoreErro
     Ok(found.pop())
 }
 
+/// Several hubs, of those that the organization has.
+///
+/// # Errors
+/// The database cannot do it now.
+pub async fn hubs_of(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<Hub>, StoreError> {
+    let mut found: Vec<Hub> = rows(hubs!("h.id = ANY($2) ORDER BY h.created_at, h.id"))
+        .bind(own(tx))
+        .bind(ids)
+        .fetch_all(tx.connection())
+        .await
+        .map_err(StoreError::step("show hubs"))?;
+    complete(tx, &mut found).await?;
+    Ok(found)
+}
+
 /// Adds to each hub what it says of now, and its streams.
 async fn complete(tx: &mut TenantTx, hubs: &mut [Hub]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = hubs.iter().map(|hub| hub.id).collect();

@@ -20,17 +20,17 @@ mod slice;
 mod unit;
 mod words;
 
-pub use alert::{Alert, AlertFilter, alert, alerts};
+pub use alert::{Alert, AlertFilter, alert, alerts, alerts_of};
 pub use at::{At, AtError, Range};
 pub use door_event::{DoorEvent, door_events};
 pub use event_log::{Entry, EntryFilter, event_log};
-pub use hub::{Hub, HubLive, HubStream, hub, hubs};
+pub use hub::{Hub, HubLive, HubStream, hub, hubs, hubs_of};
 pub use metric::{Metric, metrics};
 pub use quarantine::{Quarantined, ReasonCount, quarantine, quarantine_counts};
-pub use reading::{Reading, readings};
+pub use reading::{Reading, readings, readings_after};
 pub use site::{Site, sites};
 pub use slice::{Behind, Key, Placed, Position, Slice};
-pub use unit::{Unit, UnitFilter, unit, unit_exists, units};
+pub use unit::{Unit, UnitFilter, unit, unit_exists, units, units_of};
 pub use words::{AlertSeverity, AlertStatus, AlertType, Granularity, UnitStatus, UnitType, UnknownWord};
 
 use super::{StoreError, TenantTx};

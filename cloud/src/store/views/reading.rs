@@ -55,6 +55,22 @@ impl Placed for Reading {
     }
 }
 
+/// Columns of a reading.
+macro_rules! readings {
+    ($rest:literal) => {
+        concat!(
+            "SELECT r.stream_id AS stream, r.seq, r.recorded_at, r.is_estimated, r.received_at, r.device_id,
+                    p.id AS point_id, p.channel,
+                    (r.temperature * 100)::integer AS temperature_centi_c,
+                    (r.humidity * 100)::integer AS humidity_centi_percent,
+                    CASE r.door WHEN 0 THEN 'closed' WHEN 1 THEN 'open' END AS door,
+                    r.quality, r.trust, r.age_ms, r.battery AS battery_percent, r.battery_mv,
+                    r.signal_strength AS signal_dbm ",
+            $rest
+        )
+    };
+}
+
 /// A unit's readings of a range. The range is in the statement itself, so that only its partitions are looked into.
 ///
 /// # Errors
@@ -65,22 +81,15 @@ pub async fn readings(
     range: Range,
     behind: Behind<(i64, i64)>,
 ) -> Result<Slice<Reading>, StoreError> {
-    let fetched = rows(
-        "SELECT r.stream_id AS stream, r.seq, r.recorded_at, r.is_estimated, r.received_at, r.device_id,
-                p.id AS point_id, p.channel,
-                (r.temperature * 100)::integer AS temperature_centi_c,
-                (r.humidity * 100)::integer AS humidity_centi_percent,
-                CASE r.door WHEN 0 THEN 'closed' WHEN 1 THEN 'open' END AS door,
-                r.quality, r.trust, r.age_ms, r.battery AS battery_percent, r.battery_mv,
-                r.signal_strength AS signal_dbm
-         FROM sensor_readings r
+    let fetched = rows(readings!(
+        "FROM sensor_readings r
          LEFT JOIN points p ON p.organization_id = $1 AND p.n = r.point_n
          WHERE r.organization_id = $1 AND r.unit_id = $2 AND r.recorded_at < $4
            -- Rows of the position's own time are behind it by their stream and number.
            AND r.recorded_at >= greatest($3, $5)
            AND ($5::timestamptz IS NULL OR (r.recorded_at, r.stream_id, r.seq) > ($5, $6, $7))
-         ORDER BY r.recorded_at, r.stream_id, r.seq LIMIT $8",
-    )
+         ORDER BY r.recorded_at, r.stream_id, r.seq LIMIT $8"
+    ))
     .bind(own(tx))
     .bind(Uuid::from_bytes(*unit.as_bytes()))
     .bind(range.from)
@@ -93,4 +102,30 @@ pub async fn readings(
     .await
     .map_err(StoreError::step("list readings"))?;
     Ok(Slice::of(fetched, &behind))
+}
+
+/// A unit's first readings after one time up to another, at most so many.
+///
+/// # Errors
+/// The database cannot do it now.
+pub async fn readings_after(
+    tx: &mut TenantTx,
+    unit: Uuid,
+    (after, to): (At, At),
+    limit: u16,
+) -> Result<Vec<Reading>, StoreError> {
+    rows(readings!(
+        "FROM sensor_readings r
+         LEFT JOIN points p ON p.organization_id = $1 AND p.n = r.point_n
+         WHERE r.organization_id = $1 AND r.unit_id = $2 AND r.recorded_at > $3 AND r.recorded_at <= $4
+         ORDER BY r.recorded_at, r.stream_id, r.seq LIMIT $5"
+    ))
+    .bind(own(tx))
+    .bind(unit)
+    .bind(after)
+    .bind(to)
+    .bind(i64::from(limit))
+    .fetch_all(tx.connection())
+    .await
+    .map_err(StoreError::step("list new readings"))
 }

@@ -141,6 +141,19 @@ pub async fn unit(tx: &mut TenantTx, unit: UnitId) -> Result<Option<Unit>, Store
         .map_err(StoreError::step("show a unit"))
 }
 
+/// Several units, of those that the organization has.
+///
+/// # Errors
+/// The database cannot do it now.
+pub async fn units_of(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<Unit>, StoreError> {
+    rows(units!("u.id = ANY($2) ORDER BY u.created_at, u.id"))
+        .bind(own(tx))
+        .bind(ids)
+        .fetch_all(tx.connection())
+        .await
+        .map_err(StoreError::step("show units"))
+}
+
 /// Whether the organization has the unit.
 ///
 /// # Errors
