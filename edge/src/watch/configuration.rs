@@ -337,9 +337,6 @@ impl Watch {
             self.keep();
         }
         self.site = Arc::new(self.configuration.kept.over(&self.configuration.own));
-        if self.configuration.kept.on_trial.is_some() {
-            self.begin_trial();
-        }
         let from_cloud = self.configuration.kept.in_force.as_ref();
         if let Some(document) = from_cloud {
             let (version, units) = (document.version, document.rules.len());
@@ -350,6 +347,13 @@ impl Watch {
             );
         }
         self.stands();
+    }
+
+    /// The rules of this start are recorded: a trial begins again under them.
+    pub(super) fn resume_trial(&mut self) {
+        if self.configuration.kept.on_trial.is_some() {
+            self.begin_trial();
+        }
     }
 
     /// Ends a trial that has come to its end, and writes again what could not be written.

@@ -254,6 +254,8 @@ fn rules_from_the_cloud_survive_a_death_and_edits_of_the_site_document_do_not_to
     assert_eq!((applied(&world), freezer_limit(&world)), (1, -1_200));
     assert_eq!(world.count_of("config.applied/2"), 1);
     assert_eq!(world.count_of("config.applied/1"), 1, "the document names every unit");
+    world.run(2 * SECOND);
+    assert!(!is_on_trial(&world));
     world.killed();
     world.change_site("[devices.tag]", "[units.new]\nname = \"New\"\ntype = \"fridge\"\n[devices.tag]");
     world.start();
