@@ -40,6 +40,8 @@ pub enum Count {
     RequestsTooLarge,
     /// Requests with no good token.
     TokensRefused,
+    /// Requests of callers whose role may not do what they asked.
+    RightsRefused,
     /// Logins refused: wrong signature, or a challenge used before.
     LoginsRefused,
     /// Requests of hubs that nobody enrolled.
@@ -58,7 +60,7 @@ pub enum Count {
 
 impl Count {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 24] = [
         Self::BatchesTaken,
         Self::BatchesRepeated,
         Self::EventsTaken,
@@ -75,6 +77,7 @@ impl Count {
         Self::RequestsGarbled,
         Self::RequestsTooLarge,
         Self::TokensRefused,
+        Self::RightsRefused,
         Self::LoginsRefused,
         Self::HubsUnknown,
         Self::ClaimsRefused,
@@ -105,6 +108,7 @@ impl Count {
             Self::RequestsGarbled => ("frostguard_requests_garbled_total", "requests that were no message"),
             Self::RequestsTooLarge => ("frostguard_requests_too_large_total", "requests that were too large"),
             Self::TokensRefused => ("frostguard_tokens_refused_total", "requests without a good token"),
+            Self::RightsRefused => ("frostguard_rights_refused_total", "requests beyond the caller's role"),
             Self::LoginsRefused => ("frostguard_logins_refused_total", "logins refused"),
             Self::HubsUnknown => ("frostguard_hubs_unknown_total", "requests of hubs not enrolled"),
             Self::ClaimsRefused => ("frostguard_claims_refused_total", "claim codes refused"),

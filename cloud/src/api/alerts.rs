@@ -4,6 +4,7 @@ use super::asked::{Asked, Named, PAGE};
 use super::caller::Caller;
 use super::page::Page;
 use super::problem::{ApiError, NoSuchId};
+use super::right::Look;
 use crate::store::views::{self, Alert, AlertFilter, AlertStatus};
 use axum::Json;
 use frostguard_shared::ids::AlertId;
@@ -23,7 +24,7 @@ use frostguard_shared::ids::AlertId;
     ),
     responses((status = 200, description = "A page of alerts", body = Page<Alert>), ApiError)
 )]
-pub(super) async fn alerts(mut caller: Caller, asked: Asked) -> Result<Json<Page<Alert>>, ApiError> {
+pub(super) async fn alerts(mut caller: Caller<Look>, asked: Asked) -> Result<Json<Page<Alert>>, ApiError> {
     let (filter, wanted) = asked.read(|asked| {
         let filter = AlertFilter {
             unit: asked.id("unit"),
@@ -47,7 +48,7 @@ pub(super) async fn alerts(mut caller: Caller, asked: Asked) -> Result<Json<Page
     responses((status = 200, description = "The alert", body = Alert), ApiError, NoSuchId)
 )]
 pub(super) async fn alert(
-    mut caller: Caller,
+    mut caller: Caller<Look>,
     Named(alert): Named<AlertId>,
     asked: Asked,
 ) -> Result<Json<Alert>, ApiError> {

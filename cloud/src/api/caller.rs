@@ -1,20 +1,24 @@
 //! Callers: who asks, and the one way from a request to the rows of an organization.
 //!
 //! Owns keys as they stand in a request. A [`Caller`] exists only after the database has known the key, and is the only
-//! thing from which a handler gets a transaction: a route that forgets to ask who is calling can show nothing. The key is
-//! looked up and the question answered in one transaction, so that a key revoked in between opens nothing. Every role of
-//! a key may look, and there is nothing here to do but look.
+//! thing from which a handler gets a transaction: a route that forgets to ask who is calling can show nothing. It is a
+//! caller of one right, so that a route says by its type what it needs, and whoever may not do that gets no caller at
+//! all. The key is looked up and the question answered in one transaction, so that a key revoked in between opens nothing.
 
 use super::problem::ApiError;
+use super::right::Permission;
 use crate::counters::Count;
-use crate::store::doors::{self, SecretHash};
+use crate::store::doors::{self, Role, SecretHash};
 use crate::store::{Database, Duty, TenantTx};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
+use frostguard_shared::ids::PersonId;
+use std::marker::PhantomData;
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
+use uuid::Uuid;
 
 /// Longest key that is looked up.
 const KEY_MAX: usize = 128;
@@ -37,18 +41,39 @@ impl ApiState {
     }
 }
 
-/// Someone whose key is good, and the transaction in which that was seen.
-#[derive(Debug)]
-pub struct Caller {
-    transaction: TenantTx,
+/// Who acts, as the record of it names them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Actor {
+    /// A person, as a member of the organization: `profiles.id`.
+    Person(PersonId),
+    /// A program, by the id of its key: `credentials.id`.
+    Key(Uuid),
 }
 
-impl Caller {
+/// Someone who is known and has the right `P`, and the transaction in which that was seen.
+#[derive(Debug)]
+pub struct Caller<P: Permission> {
+    transaction: TenantTx,
+    actor: Actor,
+    role: Role,
+    right: PhantomData<P>,
+}
+
+impl<P: Permission> Caller<P> {
     /// The transaction of the caller's organization.
     pub fn transaction(&mut self) -> &mut TenantTx {
         &mut self.transaction
     }
-    /// Ends the transaction, so that its connection is free before the answer is written.
+    /// Who it is.
+    pub fn actor(&self) -> Actor {
+        self.actor
+    }
+    /// Their role in the organization.
+    pub fn role(&self) -> Role {
+        self.role
+    }
+    /// Ends the transaction, so that its connection is free before the answer is written. What was changed in it is
+    /// durable then.
     ///
     /// # Errors
     /// The database was lost meanwhile.
@@ -57,7 +82,7 @@ impl Caller {
     }
 }
 
-impl FromRequestParts<ApiState> for Caller {
+impl<P: Permission> FromRequestParts<ApiState> for Caller<P> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
@@ -68,8 +93,12 @@ impl FromRequestParts<ApiState> for Caller {
         let key = key(&parts.headers).ok_or_else(refused)?;
         let mut door = state.database.door(Duty::App).await?;
         let known = doors::api_key(&mut door, SecretHash::of(key.as_bytes())).await?.ok_or_else(refused)?;
+        if !P::RIGHT.is_of(known.role) {
+            return Err(ApiError::Right);
+        }
         let transaction = door.into_tenant(known.organization).await?;
-        Ok(Self { transaction })
+        let actor = Actor::Key(known.credential);
+        Ok(Self { transaction, actor, role: known.role, right: PhantomData })
     }
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
 #[derive(OpenApi)]
@@ -20,20 +20,26 @@ use utoipa::{Modify, OpenApi};
         license(name = "MIT", identifier = "MIT")
     ),
     components(schemas(Problem, UnitStatus, AlertStatus, Granularity)),
-    modifiers(&Key),
-    security(("key" = []))
+    modifiers(&Schemes)
 )]
 struct Opening;
 
-struct Key;
+struct Schemes;
 
-impl Modify for Key {
+impl Modify for Schemes {
     fn modify(&self, document: &mut Document) {
-        let scheme = HttpBuilder::new()
+        let key = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("A key of the organization, as `frostguard-cloud` makes it: `fg_…`"))
             .build();
-        document.components.get_or_insert_default().add_security_scheme("key", SecurityScheme::Http(scheme));
+        let session = ApiKeyValue::with_description(
+            "fg_session",
+            "The session of a person who has signed in. A request that changes something must come from the cloud's own \
+             pages: its `Origin` says so",
+        );
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme("key", SecurityScheme::Http(key));
+        components.add_security_scheme("session", SecurityScheme::ApiKey(ApiKey::Cookie(session)));
     }
 }
 

@@ -4,6 +4,7 @@ use super::asked::{Asked, Days, PAGE};
 use super::caller::Caller;
 use super::page::Page;
 use super::problem::ApiError;
+use super::right::Look;
 use crate::store::views::{self, Entry, EntryFilter};
 use axum::Json;
 
@@ -26,7 +27,7 @@ const LOG_DAYS: Days = Days { usual: 1, most: 400 };
     ),
     responses((status = 200, description = "A page of entries", body = Page<Entry>), ApiError)
 )]
-pub(super) async fn event_log(mut caller: Caller, asked: Asked) -> Result<Json<Page<Entry>>, ApiError> {
+pub(super) async fn event_log(mut caller: Caller<Look>, asked: Asked) -> Result<Json<Page<Entry>>, ApiError> {
     let (filter, wanted) = asked.read(|asked| {
         let filter = EntryFilter {
             range: asked.range(LOG_DAYS),

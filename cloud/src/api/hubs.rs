@@ -4,6 +4,7 @@ use super::asked::{Asked, Named, PAGE};
 use super::caller::Caller;
 use super::page::Page;
 use super::problem::{ApiError, NoSuchId};
+use super::right::Look;
 use crate::store::views::{self, Hub};
 use axum::Json;
 use frostguard_shared::ids::HubId;
@@ -19,7 +20,7 @@ use frostguard_shared::ids::HubId;
     ),
     responses((status = 200, description = "A page of hubs", body = Page<Hub>), ApiError)
 )]
-pub(super) async fn hubs(mut caller: Caller, asked: Asked) -> Result<Json<Page<Hub>>, ApiError> {
+pub(super) async fn hubs(mut caller: Caller<Look>, asked: Asked) -> Result<Json<Page<Hub>>, ApiError> {
     let wanted = asked.read(|asked| asked.page(PAGE))?;
     let slice = views::hubs(caller.transaction(), wanted.behind).await?;
     caller.done().await?;
@@ -35,7 +36,7 @@ pub(super) async fn hubs(mut caller: Caller, asked: Asked) -> Result<Json<Page<H
     responses((status = 200, description = "The hub", body = Hub), ApiError, NoSuchId)
 )]
 pub(super) async fn hub(
-    mut caller: Caller,
+    mut caller: Caller<Look>,
     Named(hub): Named<HubId>,
     asked: Asked,
 ) -> Result<Json<Hub>, ApiError> {

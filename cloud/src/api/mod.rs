@@ -16,6 +16,7 @@ mod hubs;
 pub mod page;
 pub mod problem;
 mod quarantine;
+pub mod right;
 mod sites;
 #[cfg(test)]
 mod tests;
@@ -30,6 +31,7 @@ use axum::response::Response;
 use axum::routing::any;
 use caller::ApiState;
 use problem::ApiError;
+use right::{Look, need};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -60,18 +62,18 @@ pub fn openapi() -> OpenApi {
 fn described() -> (Router<ApiState>, OpenApi) {
     OpenApiRouter::default()
         .routes(routes!(document::document))
-        .routes(routes!(sites::sites))
-        .routes(routes!(units::units))
-        .routes(routes!(units::unit))
-        .routes(routes!(units::readings))
-        .routes(routes!(units::metrics))
-        .routes(routes!(units::door_events))
-        .routes(routes!(alerts::alerts))
-        .routes(routes!(alerts::alert))
-        .routes(routes!(hubs::hubs))
-        .routes(routes!(hubs::hub))
-        .routes(routes!(event_log::event_log))
-        .routes(routes!(quarantine::quarantine))
+        .routes(need::<Look>(routes!(sites::sites)))
+        .routes(need::<Look>(routes!(units::units)))
+        .routes(need::<Look>(routes!(units::unit)))
+        .routes(need::<Look>(routes!(units::readings)))
+        .routes(need::<Look>(routes!(units::metrics)))
+        .routes(need::<Look>(routes!(units::door_events)))
+        .routes(need::<Look>(routes!(alerts::alerts)))
+        .routes(need::<Look>(routes!(alerts::alert)))
+        .routes(need::<Look>(routes!(hubs::hubs)))
+        .routes(need::<Look>(routes!(hubs::hub)))
+        .routes(need::<Look>(routes!(event_log::event_log)))
+        .routes(need::<Look>(routes!(quarantine::quarantine)))
         .split_for_parts()
 }
 

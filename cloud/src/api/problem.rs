@@ -54,6 +54,8 @@ pub struct Problem {
 pub enum ApiError {
     /// No key, or none that is good.
     Key,
+    /// The caller is known, but may not do this.
+    Right,
     /// The organization has nothing of that id.
     Id,
     /// There is no such path.
@@ -78,6 +80,7 @@ impl ApiError {
     fn status(&self) -> StatusCode {
         match self {
             Self::Key => StatusCode::UNAUTHORIZED,
+            Self::Right => StatusCode::FORBIDDEN,
             Self::Id | Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameters(_) => StatusCode::BAD_REQUEST,
@@ -94,6 +97,11 @@ impl ApiError {
                 "urn:frostguard:problem:key",
                 "no good key",
                 "send a key of the organization as Authorization: Bearer fg_…",
+            ),
+            Self::Right => (
+                "urn:frostguard:problem:right",
+                "not allowed",
+                "the role of this caller does not have the right that this needs",
             ),
             Self::Id => {
                 ("urn:frostguard:problem:id", "no such id", "the organization has nothing of this id")
@@ -135,6 +143,7 @@ impl IntoResponse for ApiError {
                 Count::Failed.one();
             }
             Self::Busy => Count::Busy.one(),
+            Self::Right => Count::RightsRefused.one(),
             Self::Key | Self::Id | Self::Path | Self::Method | Self::Parameters(_) => {}
         }
         let status = self.status();
@@ -162,6 +171,7 @@ impl IntoResponses for ApiError {
         [
             ("400", "A parameter cannot be used"),
             ("401", "No key, or none that is good"),
+            ("403", "The caller's role may not do this"),
             ("500", "A fault of our own"),
             ("503", "Not available now; Retry-After says when to ask again"),
         ]

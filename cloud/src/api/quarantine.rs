@@ -4,6 +4,7 @@ use super::asked::{Asked, Days, PAGE};
 use super::caller::Caller;
 use super::page::Page;
 use super::problem::ApiError;
+use super::right::Look;
 use crate::store::views::{self, Quarantined, ReasonCount};
 use axum::Json;
 use serde::Serialize;
@@ -36,7 +37,7 @@ pub struct Quarantine {
     ),
     responses((status = 200, description = "What was set aside", body = Quarantine), ApiError)
 )]
-pub(super) async fn quarantine(mut caller: Caller, asked: Asked) -> Result<Json<Quarantine>, ApiError> {
+pub(super) async fn quarantine(mut caller: Caller<Look>, asked: Asked) -> Result<Json<Quarantine>, ApiError> {
     let (received, wanted) = asked.read(|asked| (asked.range(QUARANTINE_DAYS), asked.page(PAGE)))?;
     let counts = views::quarantine_counts(caller.transaction(), received).await?;
     let slice = views::quarantine(caller.transaction(), received, wanted.behind).await?;

@@ -4,6 +4,7 @@ use super::asked::{Asked, PAGE};
 use super::caller::Caller;
 use super::page::Page;
 use super::problem::ApiError;
+use super::right::Look;
 use crate::store::views::{self, Site};
 use axum::Json;
 
@@ -18,7 +19,7 @@ use axum::Json;
     ),
     responses((status = 200, description = "A page of sites", body = Page<Site>), ApiError)
 )]
-pub(super) async fn sites(mut caller: Caller, asked: Asked) -> Result<Json<Page<Site>>, ApiError> {
+pub(super) async fn sites(mut caller: Caller<Look>, asked: Asked) -> Result<Json<Page<Site>>, ApiError> {
     let wanted = asked.read(|asked| asked.page(PAGE))?;
     let slice = views::sites(caller.transaction(), wanted.behind).await?;
     caller.done().await?;

@@ -1,6 +1,7 @@
 //! The committed document against the routes, and problems as they are told.
 
 use super::problem::{ApiError, ParameterFault};
+use super::right::Right;
 use super::*;
 use crate::store::StoreError;
 use crate::store::views::UnitStatus;
@@ -25,26 +26,39 @@ fn the_committed_document_describes_the_routes_as_they_are() {
     );
 }
 
+/// The one operation that is open to whoever asks.
+const OPEN: [(&str, &str); 1] = [("/api/v1/openapi.json", "get")];
+
 #[test]
-fn every_path_is_described_with_its_faults_and_its_key() {
+fn every_operation_is_described_with_its_faults_and_with_what_it_needs() {
     let document = serde_json::to_value(openapi()).unwrap();
     let paths = document["paths"].as_object().unwrap();
-    assert_eq!(paths.len(), 13);
-    for (path, operations) in paths {
-        assert!(path.starts_with(PREFIX), "{path}");
-        let operation = &operations["get"];
+    assert!(paths.len() >= 13);
+    let operations = paths.iter().flat_map(|(path, methods)| {
+        methods.as_object().unwrap().iter().map(move |(method, operation)| (path, method, operation))
+    });
+    for (path, method, operation) in operations {
+        let name = format!("{method} {path}");
+        assert!(path.starts_with(PREFIX), "{name}");
         assert!(
             operation["summary"].is_string() || operation["description"].is_string(),
-            "{path} says nothing"
+            "{name} says nothing"
         );
-        assert_eq!(operation["responses"]["404"].is_object(), path.contains('{'), "{path}");
-        if !path.ends_with("/openapi.json") {
-            for status in ["200", "400", "401", "500", "503"] {
-                assert!(operation["responses"][status].is_object(), "{path} {status}");
-            }
+        let responses = operation["responses"].as_object().unwrap();
+        assert!(!path.contains('{') || responses.contains_key("404"), "{name}");
+        if OPEN.contains(&(path, method)) {
+            assert_eq!(operation["security"], json!([{}]), "{name}");
+            continue;
         }
+        for status in ["400", "401", "403", "500", "503"] {
+            assert!(responses.contains_key(status), "{name} {status}");
+        }
+        assert!(responses.keys().any(|status| status.starts_with('2')), "{name} is never good");
+        let is_named = |right: &Right| {
+            operation["security"] == json!([{ "key": [right.word()] }, { "session": [right.word()] }])
+        };
+        assert!(Right::ALL.iter().any(is_named), "{name} does not say what it needs");
     }
-    assert_eq!(document["security"], json!([{ "key": [] }]));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use super::asked::{Asked, Days, Limits, Named, PAGE};
 use super::caller::Caller;
 use super::page::Page;
 use super::problem::{ApiError, NoSuchId};
+use super::right::Look;
 use crate::store::views::{self, DoorEvent, Granularity, Metric, Reading, Unit, UnitFilter, UnitStatus};
 use axum::Json;
 use frostguard_shared::ids::UnitId;
@@ -28,7 +29,7 @@ const DOOR_DAYS: Days = Days { usual: 1, most: 400 };
     ),
     responses((status = 200, description = "A page of units", body = Page<Unit>), ApiError)
 )]
-pub(super) async fn units(mut caller: Caller, asked: Asked) -> Result<Json<Page<Unit>>, ApiError> {
+pub(super) async fn units(mut caller: Caller<Look>, asked: Asked) -> Result<Json<Page<Unit>>, ApiError> {
     let (filter, wanted) = asked.read(|asked| {
         let filter = UnitFilter { site: asked.id("site"), status: asked.word("status", UnitStatus::WORDS) };
         (filter, asked.page(PAGE))
@@ -47,7 +48,7 @@ pub(super) async fn units(mut caller: Caller, asked: Asked) -> Result<Json<Page<
     responses((status = 200, description = "The unit", body = Unit), ApiError, NoSuchId)
 )]
 pub(super) async fn unit(
-    mut caller: Caller,
+    mut caller: Caller<Look>,
     Named(unit): Named<UnitId>,
     asked: Asked,
 ) -> Result<Json<Unit>, ApiError> {
@@ -74,7 +75,7 @@ pub(super) async fn unit(
     responses((status = 200, description = "A page of readings", body = Page<Reading>), ApiError, NoSuchId)
 )]
 pub(super) async fn readings(
-    mut caller: Caller,
+    mut caller: Caller<Look>,
     Named(unit): Named<UnitId>,
     asked: Asked,
 ) -> Result<Json<Page<Reading>>, ApiError> {
@@ -103,7 +104,7 @@ pub(super) async fn readings(
     responses((status = 200, description = "A page of figures", body = Page<Metric>), ApiError, NoSuchId)
 )]
 pub(super) async fn metrics(
-    mut caller: Caller,
+    mut caller: Caller<Look>,
     Named(unit): Named<UnitId>,
     asked: Asked,
 ) -> Result<Json<Page<Metric>>, ApiError> {
@@ -135,7 +136,7 @@ pub(super) async fn metrics(
     responses((status = 200, description = "A page of door events", body = Page<DoorEvent>), ApiError, NoSuchId)
 )]
 pub(super) async fn door_events(
-    mut caller: Caller,
+    mut caller: Caller<Look>,
     Named(unit): Named<UnitId>,
     asked: Asked,
 ) -> Result<Json<Page<DoorEvent>>, ApiError> {
@@ -147,6 +148,6 @@ pub(super) async fn door_events(
 }
 
 /// An empty list would say that the unit is there and recorded nothing.
-async fn must_exist(caller: &mut Caller, unit: UnitId) -> Result<(), ApiError> {
+async fn must_exist(caller: &mut Caller<Look>, unit: UnitId) -> Result<(), ApiError> {
     if views::unit_exists(caller.transaction(), unit).await? { Ok(()) } else { Err(ApiError::Id) }
 }
