@@ -4,6 +4,7 @@
 //! `DATABASE_URL` for the database's address. An unknown key is refused and named with file and line. The address may
 //! hold a password: it has a type of its own, which never shows it.
 
+use crate::api::origin::{OwnAddress, Peer};
 use config::{Config as Layers, Environment, File, FileFormat};
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -85,6 +86,9 @@ pub struct Config {
     pub behind_tls_proxy: bool,
     /// The address under which hubs reach it, as links and QR codes carry it.
     pub public_url: String,
+    /// The address under which people reach it, if it is another one: what changes something with a session must come
+    /// from there.
+    pub people_url: Option<String>,
     /// The file of the cloud's key.
     pub key_file: PathBuf,
     /// The database.
@@ -138,6 +142,7 @@ impl Default for Config {
             operator_listen: SocketAddr::from(([127, 0, 0, 1], 8701)),
             behind_tls_proxy: false,
             public_url: "http://127.0.0.1:8700".into(),
+            people_url: None,
             key_file: "/var/lib/frostguard-cloud/cloud.key".into(),
             database: DatabaseConfig::default(),
             ingest: IngestConfig::default(),
@@ -180,16 +185,27 @@ impl Config {
         self.database.url.as_ref().ok_or(ConfigError::NoDatabase)
     }
 
+    /// The cloud's own address as people reach it.
+    pub fn own_address(&self) -> OwnAddress {
+        let peer = if self.behind_tls_proxy { Peer::Forwarded } else { Peer::Connected };
+        OwnAddress::of(self.people_url.as_ref().unwrap_or(&self.public_url), peer)
+    }
+
     /// What the types cannot say: the key that is wrong, and why.
     fn fault(&self) -> Option<(&'static str, String)> {
         let within = |key, value: usize, most| {
             let is_wrong = !(1..=most).contains(&value);
             is_wrong.then(|| (key, format!("{key} {value} is outside 1 to {most}")))
         };
-        let url = &self.public_url;
-        let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
-        if host.is_none_or(|host| host.is_empty() || host.contains([' ', '#', '?', '"'])) {
-            return Some(("public_url", format!("public_url \"{url}\" is no address of a web server")));
+        let no_address = |key, url: &String| {
+            let host = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://"));
+            let is_wrong =
+                host.is_none_or(|host| host.is_empty() || host.contains([' ', '#', '?', '"', '@']));
+            is_wrong.then(|| (key, format!("{key} \"{url}\" is no address of a web server")))
+        };
+        let people_url = self.people_url.as_ref().and_then(|url| no_address("people_url", url));
+        if let Some(fault) = no_address("public_url", &self.public_url).or(people_url) {
+            return Some(fault);
         }
         if !self.behind_tls_proxy && !self.listen.ip().is_loopback() {
             let what = format!(
@@ -321,6 +337,7 @@ mod tests {
         let error = loaded("", &[("FROSTGUARD_CLOUD__INGEST__CONCURRENT", "0")], None).unwrap_err();
         assert!(matches!(error, ConfigError::Together { .. }), "{error}");
         assert!(loaded("public_url = \"cloud.example\"\n", &[], None).is_err());
+        assert!(loaded("people_url = \"https://\"\n", &[], None).is_err());
     }
 
     #[test]

@@ -40,6 +40,16 @@ pub enum Count {
     RequestsTooLarge,
     /// Requests with no good token.
     TokensRefused,
+    /// Times that somebody signed in.
+    SignedIn,
+    /// Tries to sign in with a wrong mail or password.
+    SignInsWrong,
+    /// Tries to sign in that were not looked at, because there were too many for the mail.
+    SignInsLocked,
+    /// The same, because there were too many of the address.
+    SignInsOfPeerRefused,
+    /// Changing requests with a session that came from another page than the cloud's own.
+    OriginsRefused,
     /// Requests of callers whose role may not do what they asked.
     RightsRefused,
     /// Logins refused: wrong signature, or a challenge used before.
@@ -60,7 +70,7 @@ pub enum Count {
 
 impl Count {
     /// All of them.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 29] = [
         Self::BatchesTaken,
         Self::BatchesRepeated,
         Self::EventsTaken,
@@ -77,6 +87,11 @@ impl Count {
         Self::RequestsGarbled,
         Self::RequestsTooLarge,
         Self::TokensRefused,
+        Self::SignedIn,
+        Self::SignInsWrong,
+        Self::SignInsLocked,
+        Self::SignInsOfPeerRefused,
+        Self::OriginsRefused,
         Self::RightsRefused,
         Self::LoginsRefused,
         Self::HubsUnknown,
@@ -108,6 +123,15 @@ impl Count {
             Self::RequestsGarbled => ("frostguard_requests_garbled_total", "requests that were no message"),
             Self::RequestsTooLarge => ("frostguard_requests_too_large_total", "requests that were too large"),
             Self::TokensRefused => ("frostguard_tokens_refused_total", "requests without a good token"),
+            Self::SignedIn => ("frostguard_signed_in_total", "times that somebody signed in"),
+            Self::SignInsWrong => ("frostguard_sign_ins_wrong_total", "wrong mails or passwords"),
+            Self::SignInsLocked => ("frostguard_sign_ins_locked_total", "tries beyond those of a mail"),
+            Self::SignInsOfPeerRefused => {
+                ("frostguard_sign_ins_of_peer_refused_total", "tries beyond those of an address")
+            }
+            Self::OriginsRefused => {
+                ("frostguard_origins_refused_total", "changes asked for by foreign pages")
+            }
             Self::RightsRefused => ("frostguard_rights_refused_total", "requests beyond the caller's role"),
             Self::LoginsRefused => ("frostguard_logins_refused_total", "logins refused"),
             Self::HubsUnknown => ("frostguard_hubs_unknown_total", "requests of hubs not enrolled"),

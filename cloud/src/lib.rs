@@ -2,7 +2,7 @@
 //!
 //! The modules in the order in which a record passes them:
 //! [`hub`] speaks to hubs (login, enrolment, batches); [`ingest`] decides what of a batch is taken and what follows from
-//! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it. Around them: [`config`] says where
+//! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it to whoever [`sign_in`] or a key lets in. Around them: [`config`] says where
 //! things are, [`key`] is what the hubs pin, [`admission`] bounds what is in work, [`clock`] and [`entropy`] are the only places that read time and randomness,
 //! [`counters`] tells operators how it goes, [`service`] puts all of it together, [`commands`] is what an operator types.
 //!
@@ -26,4 +26,5 @@ pub mod hub;
 pub mod ingest;
 pub mod key;
 pub mod service;
+pub mod sign_in;
 pub mod store;

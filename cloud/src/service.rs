@@ -6,6 +6,7 @@
 
 use crate::admission::{Admission, admit_hub, admit_person};
 use crate::api;
+use crate::api::caller::ApiState;
 use crate::config::{Config, ConfigError};
 use crate::counters;
 use crate::hub::{self, HubState};
@@ -22,6 +23,7 @@ use axum::routing::get;
 use frostguard_shared::causes::with_causes;
 use metrics_exporter_prometheus::PrometheusHandle;
 use std::future::Future;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use thiserror::Error;
@@ -65,6 +67,7 @@ pub enum ServiceError {
 /// The service, ready to serve.
 pub struct Service {
     state: HubState,
+    api: ApiState,
     admission: Admission,
     counters: Option<PrometheusHandle>,
 }
@@ -93,6 +96,7 @@ impl Service {
             "the database can be used safely"
         );
         Ok(Self {
+            api: ApiState::new(database.clone(), config.own_address()),
             state: HubState { database, key },
             admission: Admission::new(&config),
             counters: counters(),
@@ -104,7 +108,7 @@ impl Service {
         let hubs = hub::routes()
             .with_state(self.state.clone())
             .layer(middleware::from_fn_with_state(self.admission.clone(), admit_hub));
-        let people = api::routes(self.state.database.clone())
+        let people = api::routes(self.api.clone())
             .layer(middleware::from_fn_with_state(self.admission.clone(), admit_person));
         Router::new()
             .merge(hubs)
@@ -136,7 +140,8 @@ impl Service {
             let _ = stopping.wait_for(|stop| *stop).await;
         };
         let partitions = tokio::spawn(keep_partitions_ahead(self.state.database.clone()));
-        let public = axum::serve(listener, self.router()).with_graceful_shutdown(until(stopping.clone()));
+        let router = self.router().into_make_service_with_connect_info::<SocketAddr>();
+        let public = axum::serve(listener, router).with_graceful_shutdown(until(stopping.clone()));
         let operator =
             axum::serve(operators, self.operator_router()).with_graceful_shutdown(until(stopping.clone()));
         let (mut public, mut operator) =

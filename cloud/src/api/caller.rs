@@ -1,20 +1,25 @@
 //! Callers: who asks, and the one way from a request to the rows of an organization.
 //!
-//! Owns keys as they stand in a request. A [`Caller`] exists only after the database has known the key, and is the only
-//! thing from which a handler gets a transaction: a route that forgets to ask who is calling can show nothing. It is a
-//! caller of one right, so that a route says by its type what it needs, and whoever may not do that gets no caller at
-//! all. The key is looked up and the question answered in one transaction, so that a key revoked in between opens nothing.
+//! Owns keys and sessions as they stand in a request. A [`Caller`] exists only after the database has known the key or the
+//! session's token, and is the only thing from which a handler gets a transaction: a route that forgets to ask who is
+//! calling can show nothing. It is a caller of one right, so that a route says by its type what it needs, and whoever may
+//! not do that gets no caller at all. Looking up and answering are one transaction, so that a key revoked in between opens
+//! nothing. A session is sent by a browser whoever made it ask: what changes something must come from the cloud's own page.
 
+use super::cookie;
+use super::origin::OwnAddress;
 use super::problem::ApiError;
 use super::right::Permission;
 use crate::counters::Count;
+use crate::sign_in::SignIn;
 use crate::store::doors::{self, Role, SecretHash};
-use crate::store::{Database, Duty, TenantTx};
+use crate::store::views::At;
+use crate::store::{Database, DoorTx, Duty, TenantTx, sign_in};
 use axum::extract::FromRequestParts;
 use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
-use frostguard_shared::ids::PersonId;
+use frostguard_shared::ids::{OrganizationId, PersonId};
 use std::marker::PhantomData;
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -23,21 +28,36 @@ use uuid::Uuid;
 /// Longest key that is looked up.
 const KEY_MAX: usize = 128;
 
-/// What the routes are given. The database in it is for [`Caller`] alone.
-#[derive(Clone)]
+/// What the routes are given. The database in it is for [`Caller`] and for signing in.
+#[derive(Clone, Debug)]
 pub struct ApiState {
     database: Database,
+    own: Arc<OwnAddress>,
+    sign_in: SignIn,
     document: Arc<str>,
 }
 
 impl ApiState {
-    pub(super) fn new(database: Database, document: &OpenApi) -> Self {
+    /// Over a database, at the cloud's own address.
+    pub fn new(database: Database, own: OwnAddress) -> Self {
+        let sign_in = SignIn::new(database.clone());
+        Self { database, own: own.into(), sign_in, document: "".into() }
+    }
+    pub(super) fn described_by(self, document: &OpenApi) -> Self {
         // The document is made of strings, numbers and maps with string keys: all that JSON has words for.
-        let document = document.to_json().unwrap_or_default();
-        Self { database, document: document.into() }
+        Self { document: document.to_json().unwrap_or_default().into(), ..self }
     }
     pub(super) fn document(&self) -> String {
         self.document.to_string()
+    }
+    pub(super) fn database(&self) -> &Database {
+        &self.database
+    }
+    pub(super) fn own(&self) -> &OwnAddress {
+        &self.own
+    }
+    pub(super) fn sign_in(&self) -> &SignIn {
+        &self.sign_in
     }
 }
 
@@ -56,7 +76,18 @@ pub struct Caller<P: Permission> {
     transaction: TenantTx,
     actor: Actor,
     role: Role,
+    secret: SecretHash,
+    session_ends: Option<At>,
     right: PhantomData<P>,
+}
+
+/// Somebody who is known, whatever they may do.
+struct Known {
+    organization: OrganizationId,
+    actor: Actor,
+    role: Role,
+    secret: SecretHash,
+    session_ends: Option<At>,
 }
 
 impl<P: Permission> Caller<P> {
@@ -72,6 +103,14 @@ impl<P: Permission> Caller<P> {
     pub fn role(&self) -> Role {
         self.role
     }
+    /// What the database knows the key or the token by.
+    pub(super) fn secret(&self) -> SecretHash {
+        self.secret
+    }
+    /// When the session ends; a key has none.
+    pub(super) fn session_ends(&self) -> Option<At> {
+        self.session_ends
+    }
     /// Ends the transaction, so that its connection is free before the answer is written. What was changed in it is
     /// durable then.
     ///
@@ -86,20 +125,50 @@ impl<P: Permission> FromRequestParts<ApiState> for Caller<P> {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, state: &ApiState) -> Result<Self, ApiError> {
-        let refused = || {
-            Count::TokensRefused.one();
-            ApiError::Key
-        };
-        let key = key(&parts.headers).ok_or_else(refused)?;
         let mut door = state.database.door(Duty::App).await?;
-        let known = doors::api_key(&mut door, SecretHash::of(key.as_bytes())).await?.ok_or_else(refused)?;
-        if !P::RIGHT.is_of(known.role) {
+        let known = if parts.headers.contains_key(AUTHORIZATION) {
+            of_key(&mut door, &parts.headers).await?
+        } else if state.own.takes(&parts.method, &parts.headers) {
+            of_session(&mut door, &parts.headers).await?
+        } else {
+            return Err(ApiError::Origin);
+        };
+        let Some(Known { organization, actor, role, secret, session_ends }) = known else {
+            Count::TokensRefused.one();
+            return Err(ApiError::Key);
+        };
+        if !P::RIGHT.is_of(role) {
             return Err(ApiError::Right);
         }
-        let transaction = door.into_tenant(known.organization).await?;
-        let actor = Actor::Key(known.credential);
-        Ok(Self { transaction, actor, role: known.role, right: PhantomData })
+        let transaction = door.into_tenant(organization).await?;
+        Ok(Self { transaction, actor, role, secret, session_ends, right: PhantomData })
     }
+}
+
+async fn of_key(door: &mut DoorTx, headers: &HeaderMap) -> Result<Option<Known>, ApiError> {
+    let Some(key) = key(headers) else { return Ok(None) };
+    let secret = SecretHash::of(key.as_bytes());
+    let known = doors::api_key(door, secret).await?;
+    Ok(known.map(|known| Known {
+        organization: known.organization,
+        actor: Actor::Key(known.credential),
+        role: known.role,
+        secret,
+        session_ends: None,
+    }))
+}
+
+async fn of_session(door: &mut DoorTx, headers: &HeaderMap) -> Result<Option<Known>, ApiError> {
+    let Some(token) = cookie::token(headers) else { return Ok(None) };
+    let secret = token.hash();
+    let known = sign_in::session(door, secret).await?;
+    Ok(known.map(|known| Known {
+        organization: known.organization,
+        actor: Actor::Person(known.person),
+        role: known.role,
+        secret,
+        session_ends: Some(At::of_ms(known.ends.0)),
+    }))
 }
 
 /// The one key of a request, if it has the form of one.

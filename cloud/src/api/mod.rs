@@ -9,20 +9,23 @@
 mod alerts;
 mod asked;
 pub mod caller;
+mod cookie;
 mod cursor;
 mod document;
 mod event_log;
 mod hubs;
+pub mod origin;
 pub mod page;
 pub mod problem;
 mod quarantine;
 pub mod right;
+mod session;
 mod sites;
 #[cfg(test)]
 mod tests;
+mod told;
 mod units;
 
-use crate::store::Database;
 use axum::Router;
 use axum::http::HeaderValue;
 use axum::http::header::CACHE_CONTROL;
@@ -31,7 +34,7 @@ use axum::response::Response;
 use axum::routing::any;
 use caller::ApiState;
 use problem::ApiError;
-use right::{Look, need};
+use right::{Look, need, need_session};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -39,14 +42,15 @@ use utoipa_axum::routes;
 /// Where the API stands.
 pub const PREFIX: &str = "/api/v1";
 
-/// The routes of the API over a database.
-pub fn routes(database: Database) -> Router {
+/// The routes of the API.
+pub fn routes(state: ApiState) -> Router {
     let (router, _) = described();
     let inner = router
         .method_not_allowed_fallback(async || ApiError::Method)
         .fallback(async || ApiError::Path)
         .layer(map_response(not_to_be_kept))
-        .with_state(ApiState::new(database, &openapi()));
+        .layer(told::bound())
+        .with_state(state.described_by(&openapi()));
     // The one path beneath the prefix that nesting leaves to whoever is outside.
     let bare = any(async || ApiError::Path).layer(map_response(not_to_be_kept));
     Router::new().nest(PREFIX, inner).route(&format!("{PREFIX}/"), bare)
@@ -62,6 +66,10 @@ pub fn openapi() -> OpenApi {
 fn described() -> (Router<ApiState>, OpenApi) {
     OpenApiRouter::default()
         .routes(routes!(document::document))
+        .routes(routes!(session::sign_in))
+        .routes(need_session::<Look>(routes!(session::session)))
+        .routes(need_session::<Look>(routes!(session::change)))
+        .routes(need_session::<Look>(routes!(session::sign_out)))
         .routes(need::<Look>(routes!(sites::sites)))
         .routes(need::<Look>(routes!(units::units)))
         .routes(need::<Look>(routes!(units::unit)))

@@ -89,11 +89,25 @@ permissions! {
 }
 
 /// Says in the document what the routes need: a key or a session with this right.
-pub(super) fn need<P: Permission>(mut routes: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
-    let word = P::RIGHT.word();
-    let needed = ["key", "session"].map(|scheme| SecurityRequirement::new(scheme, [word]));
+pub(super) fn need<P: Permission>(routes: UtoipaMethodRouter<ApiState>) -> UtoipaMethodRouter<ApiState> {
+    needing::<P>(routes, &["key", "session"])
+}
+
+/// The same of routes that are for people alone.
+pub(super) fn need_session<P: Permission>(
+    routes: UtoipaMethodRouter<ApiState>,
+) -> UtoipaMethodRouter<ApiState> {
+    needing::<P>(routes, &["session"])
+}
+
+fn needing<P: Permission>(
+    mut routes: UtoipaMethodRouter<ApiState>,
+    schemes: &[&str],
+) -> UtoipaMethodRouter<ApiState> {
+    let needed = schemes.iter().map(|scheme| SecurityRequirement::new(*scheme, [P::RIGHT.word()]));
+    let needed: Vec<_> = needed.collect();
     for operation in routes.1.paths.values_mut().flat_map(operations) {
-        operation.security = Some(needed.to_vec());
+        operation.security = Some(needed.clone());
     }
     routes
 }

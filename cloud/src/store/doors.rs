@@ -7,10 +7,12 @@
 use super::{DoorTx, StoreError, query};
 use frostguard_shared::ids::{EpochId, HubId, OrganizationId, SiteId};
 use frostguard_shared::signature::PublicKey;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 use sqlx::Row;
 use sqlx::postgres::PgRow;
 use thiserror::Error;
+use utoipa::ToSchema;
 use uuid::Uuid;
 
 /// SHA-256 of a secret: all of it that the database ever sees.
@@ -83,7 +85,8 @@ pub struct Claim {
 }
 
 /// What a person or key may do, in ascending order.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
 pub enum Role {
     /// Looks.
     Viewer,
@@ -253,6 +256,7 @@ mod tests {
     fn every_role_reads_back_from_its_word() {
         for role in Role::ALL {
             assert_eq!(role.word().parse(), Ok(role));
+            assert_eq!(serde_json::to_value(role).unwrap(), role.word());
         }
         assert!("god".parse::<Role>().is_err());
     }

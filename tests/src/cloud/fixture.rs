@@ -2,12 +2,14 @@
 //! Takes a migrated database; gives the ids, keys and words of each organization.
 //! Must never let the two share an id, a key or a word: whatever is seen of the other is told by its marks.
 
+use frostguard_cloud::store::doors::SecretHash;
+
 use super::database::Database;
 use crate::error::SiteError;
 
 const ROWS: &str = include_str!("fixture.sql");
 
-/// The roles that a key can have; there is a key of each.
+/// The roles that there are; there is a key and a session of each.
 pub const ROLES: [&str; 5] = ["viewer", "staff", "manager", "admin", "owner"];
 
 /// From before the first to after the last row that is asked for by its time.
@@ -34,7 +36,7 @@ pub enum Kind {
     Point = 6,
     /// Alerts 1 to 8.
     Alert = 7,
-    /// Person 1.
+    /// Person 1, whom a hub alone knows, and 11 to 15 who can sign in, with the roles in their order.
     Person = 8,
     /// Entries 1 to 13 of the event log, numbered in decimal digits.
     Entry = 11,
@@ -70,6 +72,11 @@ impl Organization {
     /// Its key with a role, or its key that is `revoked` or `expired`.
     pub fn key(self, kind: &str) -> String {
         format!("fg_{}_{kind}", self.name)
+    }
+
+    /// The token of its session of a person with a role, or of its session that is `idle` for too long or `expired`.
+    pub fn session(self, kind: &str) -> String {
+        hex::encode(SecretHash::of(format!("{} {kind}", self.name).as_bytes()).0)
     }
 
     /// The id that a path or a filter with this parameter can name.

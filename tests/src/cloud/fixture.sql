@@ -7,8 +7,25 @@ INSERT INTO organizations (id, name, slug) VALUES ('@o@-0000-7000-8000-000000000
 
 INSERT INTO profiles (id, organization_id, full_name) VALUES
     ('@o@-0000-7000-8000-000800000001', '@o@-0000-7000-8000-000000000000', '@name@ Person');
-INSERT INTO user_roles (id, user_id, organization_id) VALUES
-    ('@o@-0000-7000-8000-001000000001', '@o@-0000-7000-8000-001100000001', '@o@-0000-7000-8000-000000000000');
+-- A person who signs in with each role, and the session of each.
+INSERT INTO users (id, email, password_hash)
+SELECT ('@o@-0000-7000-8000-00110000000' || n)::uuid, role || '@@name@.example', '$argon2id$@name@'
+FROM (VALUES (1, 'viewer'), (2, 'staff'), (3, 'manager'), (4, 'admin'), (5, 'owner')) AS people (n, role);
+INSERT INTO profiles (id, user_id, organization_id, email, full_name)
+SELECT ('@o@-0000-7000-8000-00080000001' || n)::uuid, ('@o@-0000-7000-8000-00110000000' || n)::uuid,
+       '@o@-0000-7000-8000-000000000000', role || '@@name@.example', '@name@ ' || role
+FROM (VALUES (1, 'viewer'), (2, 'staff'), (3, 'manager'), (4, 'admin'), (5, 'owner')) AS people (n, role);
+INSERT INTO user_roles (id, user_id, organization_id, role)
+SELECT ('@o@-0000-7000-8000-00100000000' || n)::uuid, ('@o@-0000-7000-8000-00110000000' || n)::uuid,
+       '@o@-0000-7000-8000-000000000000', role::app_role
+FROM (VALUES (1, 'viewer'), (2, 'staff'), (3, 'manager'), (4, 'admin'), (5, 'owner')) AS people (n, role);
+INSERT INTO person_sessions (token_hash, organization_id, profile_id, user_id, created_at, last_seen_at, expires_at)
+SELECT sha256(encode(sha256(('@name@ ' || kind)::bytea), 'hex')::bytea), '@o@-0000-7000-8000-000000000000',
+       ('@o@-0000-7000-8000-00080000001' || n)::uuid, ('@o@-0000-7000-8000-00110000000' || n)::uuid, now(),
+       CASE kind WHEN 'idle' THEN now() - interval '12 hours 1 second' ELSE now() END,
+       CASE kind WHEN 'expired' THEN now() - interval '1 ms' ELSE now() + interval '1 day' END
+FROM (VALUES (1, 'viewer'), (2, 'staff'), (3, 'manager'), (4, 'admin'), (5, 'owner'), (5, 'idle'), (5, 'expired'))
+     AS sessions (n, kind);
 
 INSERT INTO credentials (id, organization_id, name, secret_hash, last4, role, revoked_at, expires_at)
 SELECT ('@o@-0000-7000-8000-00090000000' || n)::uuid, '@o@-0000-7000-8000-000000000000', '@name@ ' || kind,

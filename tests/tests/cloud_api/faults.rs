@@ -1,9 +1,9 @@
 //! What is refused, and in which words.
 
-use frostguard_tests::cloud::fixture::{ALFA, FROM, Kind, ROLES, TO};
+use frostguard_tests::cloud::fixture::{ALFA, FROM, Kind, TO};
 use serde_json::{Value, json};
 
-use crate::world::{Answer, World};
+use crate::world::{Answer, Shown, World};
 
 fn problem(answer: &Answer, status: u16) -> Value {
     assert_eq!(answer.status, status, "{}", answer.body);
@@ -44,21 +44,27 @@ pub fn no_key_and_every_bad_key_are_refused_alike(world: &World) {
     assert_eq!(world.ask_exactly(Some(&format!("bearer {bare}")), "/api/v1/units").status, 200);
 }
 
-pub fn every_role_may_look_at_everything(world: &World) {
-    let unit = ALFA.id(Kind::Unit, 1);
-    for role in ROLES {
-        for path in [
-            "/sites",
-            "/units",
-            "/hubs",
-            "/alerts",
-            "/event-log",
-            "/quarantine",
-            &format!("/units/{unit}/readings"),
-        ] {
-            assert_eq!(world.ask(Some(&ALFA.key(role)), path).status, 200, "{role} {path}");
+pub fn every_bad_session_is_refused_like_none(world: &World) {
+    let known = ALFA.session("viewer");
+    let mut told = Vec::new();
+    for token in [
+        ALFA.session("nobody"),
+        ALFA.session("idle"),
+        ALFA.session("expired"),
+        known.to_uppercase(),
+        format!("{known}0"),
+        String::new(),
+        ALFA.key("viewer"),
+        format!("{known}; fg_session={known}"),
+    ] {
+        for path in ["/units", "/units/no-id?limit=0", "/session"] {
+            told.push(problem(&world.ask_as(&Shown::Session(token.clone()), "GET", path, None), 401));
         }
     }
+    told.push(problem(&world.ask_as(&Shown::Nothing, "GET", "/units", None), 401));
+    told.dedup();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(world.ask_as(&Shown::Session(known), "GET", "/units", None).status, 200);
 }
 
 pub fn a_parameter_out_of_its_range_is_named_with_its_range(world: &World) {

@@ -1,86 +1,32 @@
-//! Nobody sees anything of another organization: tried on every path that the served document names.
+//! Nobody sees or changes anything of another organization, and nobody does what their role may not: tried on every
+//! operation that the served document names, with a key and with a session.
 
-use std::collections::BTreeMap;
 use std::thread;
 
-use frostguard_tests::cloud::fixture::{ALFA, BRAVO, FROM, Organization, ROLES, TO};
-use serde_json::Value;
+use frostguard_cloud::api::right::Right;
+use frostguard_tests::cloud::fixture::{ALFA, BRAVO, ROLES};
 
-use crate::world::World;
+use crate::described::{NOBODY, Operation, operations, own};
+use crate::world::{SCHEMES, Shown, World};
 
-/// What there is never: an id of the right form that no organization has.
-const NOBODY: &str = "01990000-0000-7000-8000-000000000001";
-
-/// A path of the document, as it is asked.
-struct Path {
-    template: String,
-    in_path: Vec<String>,
-    in_query: Vec<String>,
-    is_open: bool,
-}
-
-impl Path {
-    /// The path with every id in it replaced by what is named there.
-    fn with(&self, id: impl Fn(&str) -> String) -> String {
-        self.in_path
-            .iter()
-            .fold(self.template.clone(), |path, name| path.replace(&format!("{{{name}}}"), &id(name)))
-    }
-    /// As much as it shows: the whole range and the longest page.
-    fn widest(&self, path: &str) -> String {
-        if self.in_query.iter().any(|name| name == "from") {
-            format!("{path}?from={FROM}&to={TO}&limit=1000")
-        } else if self.in_query.iter().any(|name| name == "limit") {
-            format!("{path}?limit=1000")
-        } else {
-            path.to_owned()
-        }
-    }
-}
-
-fn own(organization: Organization) -> impl Fn(&str) -> String {
-    move |name| organization.named(name).unwrap_or_else(|| panic!("the fixture has no id for {{{name}}}"))
-}
-
-/// All paths of the document that is served. A path of another kind than these tests know is a fault of theirs.
-fn paths(world: &World) -> Vec<Path> {
-    let document = world.ask(None, "/openapi.json").json();
-    let paths = document["paths"].as_object().unwrap();
-    assert!(paths.len() >= 13, "{:?}", paths.keys());
-    let read = |(template, operations): (&String, &Value)| {
-        let methods: Vec<_> = operations.as_object().unwrap().keys().collect();
-        assert_eq!(methods, ["get"], "{template} can be asked in a way that is not tried here");
-        let mut places = BTreeMap::from([("path", Vec::new()), ("query", Vec::new())]);
-        for parameter in operations["get"]["parameters"].as_array().into_iter().flatten() {
-            let named = parameter["name"].as_str().unwrap().to_owned();
-            places.get_mut(parameter["in"].as_str().unwrap()).unwrap().push(named);
-        }
-        assert_eq!(template.matches('{').count(), places["path"].len(), "{template}");
-        Path {
-            template: template.strip_prefix("/api/v1").unwrap().to_owned(),
-            in_path: places.remove("path").unwrap(),
-            in_query: places.remove("query").unwrap(),
-            is_open: operations["get"]["security"] == serde_json::json!([{}]),
-        }
-    };
-    paths.iter().map(read).collect()
-}
+const JSON: &str = "application/json";
 
 pub fn every_path_of_the_document_answers_as_described(world: &World) {
-    for path in paths(world) {
-        let asked = path.widest(&path.with(own(ALFA)));
-        let answer = world.ask(Some(&ALFA.key("viewer")), &asked);
-        assert_eq!(answer.status, 200, "{asked}: {}", answer.body);
-        assert_eq!(path.is_open, path.template == "/openapi.json", "{asked} needs a key by its description");
-        assert_eq!(world.ask(None, &asked).status, if path.is_open { 200 } else { 401 }, "{asked}");
-        // Each parameter is known by its described name, and no other is.
-        if !path.is_open {
-            let refused =
-                world.ask(Some(&ALFA.key("viewer")), &format!("{}?nonsense=1", path.with(own(ALFA))));
+    for operation in operations(world).iter().filter(|operation| operation.method == "GET") {
+        let path = operation.with(own(ALFA));
+        let asked = operation.widest(&path);
+        let without = world.ask_as(&Shown::Nothing, "GET", &asked, None);
+        assert_eq!(without.status, if operation.needs.is_none() { 200 } else { 401 }, "{asked}");
+        for scheme in operation.schemes() {
+            let viewer = Shown::of(ALFA, scheme, "viewer");
+            let answer = world.ask_as(&viewer, "GET", &asked, None);
+            assert_eq!(answer.status, 200, "{asked} by {scheme}: {}", answer.body);
+            // Each parameter is known by its described name, and no other is.
+            let refused = world.ask_as(&viewer, "GET", &format!("{path}?nonsense=1"), None);
             let known = refused.json()["errors"][0]["allowed"].take();
             let mut known: Vec<_> =
                 known.as_str().unwrap().split(", ").filter(|name| *name != "none").collect();
-            let mut described = path.in_query.clone();
+            let mut described = operation.in_query.clone();
             known.sort_unstable();
             described.sort_unstable();
             assert_eq!(known, described, "{asked}");
@@ -88,33 +34,103 @@ pub fn every_path_of_the_document_answers_as_described(world: &World) {
     }
 }
 
+pub fn every_role_may_do_what_the_table_says_and_nothing_else(world: &World) {
+    let (mut allowed, mut refused) = (0, 0);
+    for operation in operations(world).iter().filter(|operation| operation.needs.is_some()) {
+        let (_, right) = operation.needs.as_ref().unwrap();
+        for (scheme, role) in SCHEMES.into_iter().flat_map(|scheme| ROLES.map(|role| (scheme, role))) {
+            let name = format!("{} {} by {scheme} as {role}", operation.method, operation.template);
+            // A change that is allowed is stopped behind the door, by an id that nobody has, a parameter that is none
+            // and a body that is none, so that this world stays as it is.
+            let path = match operation.method.as_str() {
+                "GET" => operation.widest(&operation.with(own(ALFA))),
+                _ => format!("{}?nonsense=1", operation.with(|_| NOBODY.to_owned())),
+            };
+            let body = operation.has_body.then_some(("text/plain", "{}"));
+            let answer = world.ask_as(&Shown::of(ALFA, scheme, role), &operation.method, &path, body);
+            if right.holders().iter().all(|holder| holder.word() != role) {
+                assert_eq!(answer.status, 403, "{name}: {}", answer.body);
+                assert_eq!(answer.json()["type"], "urn:frostguard:problem:right", "{name}");
+                refused += 1;
+            } else if operation.schemes().any(|known| known == scheme) {
+                assert!(![401, 403].contains(&answer.status), "{name}: {}", answer.body);
+                assert!(operation.method != "GET" || answer.status == 200, "{name}: {}", answer.body);
+                allowed += 1;
+            } else {
+                assert_eq!(answer.status, 401, "{name}: {}", answer.body);
+            }
+        }
+    }
+    let needed =
+        operations(world).into_iter().filter_map(|operation| operation.needs.map(|(_, right)| right));
+    let needs_more = needed.filter(|right| *right != Right::Look).count();
+    assert!(allowed > 100, "{allowed}");
+    assert!(
+        (refused > 0) == (needs_more > 0),
+        "{refused} refused, {needs_more} routes that need more than a look"
+    );
+}
+
+pub fn a_change_is_not_taken_from_another_s_page(world: &World) {
+    for operation in operations(world).iter().filter(|operation| operation.method != "GET") {
+        let path = format!("/api/v1{}", operation.with(|_| NOBODY.to_owned()));
+        let foreign: &[&[(&str, &str)]] = &[
+            &[("Origin", "https://evil.example")],
+            &[("Origin", "null")],
+            &[("Sec-Fetch-Site", "cross-site")],
+            &[("Sec-Fetch-Site", "same-site")],
+        ];
+        let without: &[&[(&str, &str)]] = &[&[]];
+        // Who signs in shows no session yet: a program may do that, which tells of no page.
+        let of_session = if operation.needs.is_some() { without } else { &[] };
+        for headers in foreign.iter().chain(of_session) {
+            let answer = world.ask_with_session(&operation.method, &path, &ALFA.session("owner"), headers);
+            assert_eq!(answer.status, 403, "{} {path} {headers:?}: {}", operation.method, answer.body);
+            assert_eq!(answer.json()["type"], "urn:frostguard:problem:origin", "{path}");
+        }
+    }
+}
+
 pub fn whatever_is_asked_with_an_id_of_the_other_is_not_there(world: &World) {
     let mut asked = 0;
-    for path in paths(world).iter().filter(|path| !path.in_path.is_empty()) {
+    for operation in operations(world).iter().filter(|operation| !operation.in_path.is_empty()) {
         for (one, other) in [(ALFA, BRAVO), (BRAVO, ALFA)] {
-            for role in ROLES {
+            for (scheme, role) in operation.schemes().flat_map(|scheme| ROLES.map(|role| (scheme, role))) {
                 let ask = |id: &dyn Fn(&str) -> String| {
-                    let answer = world.ask(Some(&one.key(role)), &path.widest(&path.with(id)));
+                    let body = operation.has_body.then_some((JSON, "{}"));
+                    let path = operation.widest(&operation.with(id));
+                    let answer = world.ask_as(&Shown::of(one, scheme, role), &operation.method, &path, body);
                     (answer.status, answer.body)
                 };
                 let foreign = ask(&own(other));
                 let unknown = ask(&|_: &str| NOBODY.to_owned());
-                assert_eq!(foreign.0, 404, "{} as {role}: {}", path.template, foreign.1);
-                assert_eq!(foreign, unknown, "{} tells that the id exists", path.template);
-                assert_eq!(ask(&own(one)).0, 200, "{}", path.template);
+                let name = format!("{} {} by {scheme} as {role}", operation.method, operation.template);
+                assert_eq!(foreign, unknown, "{name} tells that the id exists");
+                if operation.is_read() {
+                    assert_eq!(foreign.0, 404, "{name}: {}", foreign.1);
+                    assert_eq!(ask(&own(one)).0, 200, "{name}");
+                } else {
+                    assert!((400..500).contains(&foreign.0), "{name}: {foreign:?}");
+                }
                 asked += 1;
             }
         }
     }
-    assert_eq!(asked, 6 * 2 * 5, "every path with an id, as each of the two, with each role");
+    assert!(asked >= 6 * 2 * 5 * 2, "every path with an id, as each of the two, with each role and scheme");
+}
+
+/// Every operation that shows something of the organization, with each way to ask for it.
+fn reads(operations: &[Operation]) -> impl Iterator<Item = (&Operation, &str)> {
+    let reads = operations.iter().filter(|operation| operation.is_read());
+    reads.flat_map(|operation| operation.schemes().map(move |scheme| (operation, scheme)))
 }
 
 pub fn no_list_shows_anything_of_the_other(world: &World) {
-    for path in paths(world).iter().filter(|path| !path.is_open) {
+    for (operation, scheme) in reads(&operations(world)) {
         for (one, other) in [(ALFA, BRAVO), (BRAVO, ALFA)] {
             for role in ROLES {
-                let asked = path.widest(&path.with(own(one)));
-                let answer = world.ask(Some(&one.key(role)), &asked);
+                let asked = operation.widest(&operation.with(own(one)));
+                let answer = world.ask_as(&Shown::of(one, scheme, role), "GET", &asked, None);
                 assert_eq!(answer.status, 200, "{asked}: {}", answer.body);
                 assert!(answer.body.len() > 60, "{asked} shows nothing at all: {}", answer.body);
                 assert!(!other.is_seen_in(&answer.body), "{asked} as {role}: {}", answer.body);
@@ -126,31 +142,35 @@ pub fn no_list_shows_anything_of_the_other(world: &World) {
 
 pub fn a_filter_with_an_id_of_the_other_finds_nothing(world: &World) {
     let mut asked = 0;
-    for path in paths(world) {
-        for filter in path.in_query.iter().filter(|name| ALFA.named(name).is_some()) {
-            let wide = path.widest(&path.with(own(ALFA)));
+    for (operation, scheme) in reads(&operations(world)) {
+        for filter in operation.in_query.iter().filter(|name| ALFA.named(name).is_some()) {
+            let wide = operation.widest(&operation.with(own(ALFA)));
             let count = |id: &str| {
-                world.good(ALFA, &format!("{wide}&{filter}={id}"))["items"].as_array().unwrap().len()
+                let viewer = Shown::of(ALFA, scheme, "viewer");
+                let answer = world.ask_as(&viewer, "GET", &format!("{wide}&{filter}={id}"), None);
+                answer.json()["items"].as_array().unwrap().len()
             };
             assert_eq!(count(&BRAVO.named(filter).unwrap()), 0, "{wide} {filter}");
             assert!(count(&ALFA.named(filter).unwrap()) > 0, "{wide} {filter}");
             asked += 1;
         }
     }
-    assert_eq!(asked, 3, "units by site, alerts by unit, entries by unit");
+    assert!(asked >= 6, "units by site, alerts by unit, entries by unit, each with key and session: {asked}");
 }
 
 pub fn two_organizations_that_ask_at_once_never_see_each_other(world: &World) {
-    let paths = &paths(world);
+    let operations = &operations(world);
     thread::scope(|threads| {
         for asker in 0..8 {
             let (one, other) = if asker % 2 == 0 { (ALFA, BRAVO) } else { (BRAVO, ALFA) };
             threads.spawn(move || {
-                for path in paths.iter().filter(|path| !path.is_open).cycle().skip(asker).take(60) {
-                    let asked = path.widest(&path.with(own(one)));
-                    let answer = world.ask(Some(&one.key("staff")), &asked);
+                let reads: Vec<_> = reads(operations).collect();
+                for (operation, scheme) in reads.into_iter().cycle().skip(asker).take(60) {
+                    let asked = operation.widest(&operation.with(own(one)));
+                    let answer = world.ask_as(&Shown::of(one, scheme, "staff"), "GET", &asked, None);
                     assert_eq!(answer.status, 200, "{asked}: {}", answer.body);
-                    assert!(one.is_seen_in(&answer.body) || path.template == "/quarantine", "{asked}");
+                    let shows_no_word = operation.template == "/quarantine";
+                    assert!(one.is_seen_in(&answer.body) || shows_no_word, "{asked}");
                     assert!(!other.is_seen_in(&answer.body), "{asked}: {}", answer.body);
                 }
             });

@@ -4,6 +4,7 @@
 //! each transaction another connection. Must never write through the service's login.
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
+mod described;
 mod faults;
 mod isolation;
 mod pages;
@@ -50,7 +51,7 @@ promises! {
     }
     faults {
         no_key_and_every_bad_key_are_refused_alike,
-        every_role_may_look_at_everything,
+        every_bad_session_is_refused_like_none,
         a_parameter_out_of_its_range_is_named_with_its_range,
         an_unknown_parameter_is_named_with_those_that_are_known,
         an_unknown_path_and_an_unknown_method_are_problems_too,
@@ -59,6 +60,8 @@ promises! {
     isolation {
         every_path_of_the_document_answers_as_described,
         whatever_is_asked_with_an_id_of_the_other_is_not_there,
+        every_role_may_do_what_the_table_says_and_nothing_else,
+        a_change_is_not_taken_from_another_s_page,
         no_list_shows_anything_of_the_other,
         a_filter_with_an_id_of_the_other_finds_nothing,
         two_organizations_that_ask_at_once_never_see_each_other,

@@ -7,6 +7,8 @@ use std::path::Path;
 use std::sync::OnceLock;
 use std::thread;
 
+use frostguard_cloud::api::caller::ApiState;
+use frostguard_cloud::api::origin::{OwnAddress, Peer};
 use frostguard_tests::cloud::database::Database;
 use frostguard_tests::cloud::fixture::{self, Organization};
 use frostguard_tests::cloud::pgbouncer::{PgBouncer, Pooling};
@@ -44,12 +46,34 @@ impl Answer {
     }
 }
 
+/// What a request shows of who asks.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Shown {
+    Nothing,
+    Key(String),
+    Session(String),
+}
+
+/// The two ways in which whoever has a role can ask.
+pub const SCHEMES: [&str; 2] = ["key", "session"];
+
+impl Shown {
+    /// What somebody of an organization shows who has a role, by a scheme of the document.
+    pub fn of(organization: Organization, scheme: &str, role: &str) -> Shown {
+        match scheme {
+            "key" => Shown::Key(organization.key(role)),
+            "session" => Shown::Session(organization.session(role)),
+            other => panic!("the tests know no scheme {other}"),
+        }
+    }
+}
+
 /// The API and what is behind it, for as long as this process lives: nothing here is ever written.
 pub struct World {
     pub database: Database,
     pub pooler: Option<PgBouncer>,
     agent: Agent,
-    port: u16,
+    pub port: u16,
 }
 
 pub fn world(connection: Connection) -> &'static World {
@@ -94,6 +118,46 @@ impl World {
         answer(request.call())
     }
 
+    /// Asks a path beneath the prefix in some way, from the cloud's own page, with a body of a media type if there is one.
+    #[track_caller]
+    pub fn ask_as(&self, shown: &Shown, method: &str, path: &str, body: Option<(&str, &str)>) -> Answer {
+        let own = format!("http://127.0.0.1:{}", self.port);
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{own}/api/v1{path}"))
+            .header("Origin", &own);
+        request = match shown {
+            Shown::Nothing => request,
+            Shown::Key(key) => request.header("Authorization", format!("Bearer {key}")),
+            Shown::Session(token) => request.header("Cookie", format!("other=1; fg_session={token}")),
+        };
+        if let Some((media, _)) = body {
+            request = request.header("Content-Type", media);
+        }
+        answer(self.agent.run(request.body(body.map_or("", |(_, text)| text).to_owned()).unwrap()))
+    }
+
+    /// Asks a path in some way with a session's token and these headers alone.
+    #[track_caller]
+    pub fn ask_with_session(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        headers: &[(&str, &str)],
+    ) -> Answer {
+        let mut request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("http://127.0.0.1:{}{path}", self.port))
+            .header("Cookie", format!("fg_session={token}"))
+            .header("Content-Type", "application/json");
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let body = r#"{"email": "owner@alfa.example", "password": "it is not this one"}"#;
+        answer(self.agent.run(request.body(body.to_owned()).unwrap()))
+    }
+
     /// Posts nothing to a path.
     pub fn post(&self, path: &str) -> Answer {
         answer(self.agent.post(format!("http://127.0.0.1:{}{path}", self.port)).send_empty())
@@ -133,7 +197,9 @@ impl World {
 
 fn answer(given: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answer {
     let mut response = given.unwrap();
-    let body = response.body_mut().read_to_string().unwrap();
+    // A stream has no end to read to.
+    let is_stream = response.headers().get("content-type").is_some_and(|media| media == "text/event-stream");
+    let body = if is_stream { String::new() } else { response.body_mut().read_to_string().unwrap() };
     Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
 }
 
@@ -148,7 +214,9 @@ fn serve(url: String) -> u16 {
             let listener = tokio::net::TcpListener::from_std(listener).unwrap();
             let database = frostguard_cloud::store::Database::connect(&url, CONNECTIONS).unwrap();
             // Merged into another router, as the service does it.
-            let routes = axum::Router::new().merge(frostguard_cloud::api::routes(database));
+            let own = OwnAddress::of(&format!("http://127.0.0.1:{port}"), Peer::Connected);
+            let routes = frostguard_cloud::api::routes(ApiState::new(database, own));
+            let routes = axum::Router::new().merge(routes);
             axum::serve(listener, routes).await.unwrap();
         });
     });
