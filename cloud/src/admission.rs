@@ -2,7 +2,8 @@
 //!
 //! Owns three bounds: on requests of hubs, on batches within them, and on requests of people, so that neither can keep
 //! the other from the database. A hub's body is read before its batch is admitted, so that a slow link holds up nobody
-//! else. Who comes beyond a bound waits a moment, and is then asked to come back: hubs keep what they have.
+//! else. A hub that waits for what is desired of it gives its place back once its body is there: it has a place of another
+//! kind ([`crate::hub::waiting`]). Who comes beyond a bound waits a moment, and is then asked to come back: hubs keep what they have.
 
 use crate::api::problem::ApiError;
 use crate::config::Config;
@@ -71,11 +72,13 @@ pub async fn admit_hub(State(admission): State<Admission>, request: Request, nex
 }
 
 async fn admitted(admission: &Admission, request: Request, next: Next) -> Result<Response, Refusal> {
-    let _request = turn(&admission.hubs).await?;
+    let place = turn(&admission.hubs).await?;
     let (head, body) = request.into_parts();
     let body = timeout(BODY_MAX, read(body))
         .await
         .map_err(|_| Refusal::new(Reason::Busy, "the body came too slowly; send less at once"))??;
+    // Held to the end of every request but one that waits.
+    let _place = (head.uri.path() != path::DESIRED).then_some(place);
     let is_batch = matches!(head.uri.path(), path::EVENTS | path::READINGS);
     let _batch = if is_batch { Some(turn(&admission.batches).await?) } else { None };
     Ok(next.run(Request::from_parts(head, Body::from(body))).await)

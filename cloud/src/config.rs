@@ -125,6 +125,8 @@ pub struct IngestConfig {
 pub struct RequestsConfig {
     /// Requests of hubs in work at once, batches included.
     pub concurrent: usize,
+    /// Hubs that wait at once for what is desired of them.
+    pub waiting: usize,
 }
 
 /// `[api]`
@@ -154,7 +156,7 @@ impl Default for Config {
 
 impl Default for DatabaseConfig {
     fn default() -> Self {
-        Self { url: None, connections: 16 }
+        Self { url: None, connections: 20 }
     }
 }
 
@@ -166,7 +168,7 @@ impl Default for IngestConfig {
 
 impl Default for RequestsConfig {
     fn default() -> Self {
-        Self { concurrent: 256 }
+        Self { concurrent: 256, waiting: 4_096 }
     }
 }
 
@@ -218,6 +220,7 @@ impl Config {
         within("database.connections", self.database.connections as usize, 1_000)
             .or_else(|| within("ingest.concurrent", self.ingest.concurrent, 1_000))
             .or_else(|| within("requests.concurrent", self.requests.concurrent, 10_000))
+            .or_else(|| within("requests.waiting", self.requests.waiting, 100_000))
             .or_else(|| within("api.concurrent", self.api.concurrent, 1_000))
     }
 }
@@ -301,7 +304,7 @@ mod tests {
     fn nothing_said_gives_the_defaults_and_no_database() {
         let config = loaded("", &[], None).unwrap();
         assert_eq!(config.listen.to_string(), "127.0.0.1:8700");
-        assert_eq!((config.database.connections, config.ingest.concurrent), (16, 8));
+        assert_eq!((config.database.connections, config.ingest.concurrent), (20, 8));
         assert!(matches!(config.database_url(), Err(ConfigError::NoDatabase)));
     }
 

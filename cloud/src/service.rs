@@ -9,6 +9,7 @@ use crate::api;
 use crate::api::caller::ApiState;
 use crate::config::{Config, ConfigError};
 use crate::counters;
+use crate::hub::waiting::Waiting;
 use crate::hub::{self, HubState};
 use crate::key::{self, KeyError};
 use crate::store::safety::{self, SafetyError};
@@ -96,8 +97,12 @@ impl Service {
             "the database can be used safely"
         );
         Ok(Self {
-            api: ApiState::new(database.clone(), config.own_address()),
-            state: HubState { database, key },
+            api: ApiState::new(database.clone(), config.own_address(), Arc::clone(&key)),
+            state: HubState {
+                waiting: Waiting::new(database.clone(), config.requests.waiting),
+                database,
+                key,
+            },
             admission: Admission::new(&config),
             counters: counters(),
         })
@@ -152,6 +157,7 @@ impl Service {
             ended = &mut operator => Some(ended),
         };
         stop.send_replace(true);
+        self.state.waiting.close();
         partitions.abort();
         if let Some(ended) = early {
             public.abort();

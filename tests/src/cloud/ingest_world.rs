@@ -5,6 +5,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use frostguard_cloud::hub::waiting::Waiting;
 use frostguard_cloud::hub::{self, HubState};
 use frostguard_cloud::store::Database as CloudDatabase;
 use frostguard_shared::ids::{DeviceId, EpochId, HubId, PersonId, PointId, SiteId, UnitId};
@@ -256,7 +257,8 @@ async fn serve(url: &str) -> Result<SocketAddr, SiteError> {
     let database = CloudDatabase::connect(url, 8)
         .map_err(|fault| SiteError::Unexpected(format!("no database: {fault}")))?;
     let key = Arc::new(SecretKey::from_seed(&[9; 32]));
-    let router = hub::routes().with_state(HubState { database, key });
+    let waiting = Waiting::new(database.clone(), 64);
+    let router = hub::routes().with_state(HubState { database, key, waiting });
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(SiteError::io("listen for hubs"))?;
