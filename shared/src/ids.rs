@@ -118,6 +118,10 @@ id!(
     AlertId
 );
 id!(
+    /// A command: something that a person far away asks a hub to do, once.
+    CommandId
+);
+id!(
     /// The life of one journal database: random, made with it, never reused.
     EpochId
 );

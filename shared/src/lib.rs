@@ -33,5 +33,6 @@ pub mod signature;
 pub mod time;
 pub mod timeline;
 pub mod tree;
+pub mod unit;
 pub mod verify;
 pub mod wire;

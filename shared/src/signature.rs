@@ -129,6 +129,16 @@ pub fn enrolled_text(hub: HubId, key: PublicKey, secret: &[u8; 10]) -> Vec<u8> {
     format!("frostguard/enrolled/v1\n{hub}\n{key}\n{}\n", hex::encode(secret)).into_bytes()
 }
 
+/// What the cloud signs of a configuration: the document's bytes, which name the hub and the version.
+pub fn document_text(bytes: &[u8]) -> Vec<u8> {
+    [b"frostguard/document/v1\n", bytes].concat()
+}
+
+/// What the cloud signs of a command: its bytes, which name the hub and the command.
+pub fn command_text(bytes: &[u8]) -> Vec<u8> {
+    [b"frostguard/command/v1\n", bytes].concat()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -26,6 +26,10 @@ pub enum Fault {
     BeforeCommittingAlarm,
     /// Having committed an `alert.raised`, before anything has been told to make noise.
     AfterCommittingAlarm,
+    /// About to commit an event of this type, without its version.
+    BeforeCommitting(&'static str),
+    /// Having committed an event of this type.
+    AfterCommitting(&'static str),
     /// At one of the places that are counted, when the hub comes there for the n-th time.
     Counted {
         /// The place's name.
@@ -40,6 +44,8 @@ impl Fault {
         let place = match self {
             Fault::BeforeCommittingAlarm => "before_commit:alert.raised".to_owned(),
             Fault::AfterCommittingAlarm => "after_commit:alert.raised".to_owned(),
+            Fault::BeforeCommitting(kind) => format!("before_commit:{kind}"),
+            Fault::AfterCommitting(kind) => format!("after_commit:{kind}"),
             Fault::Counted { place, time } => format!("{place}:{time}"),
         };
         ("FROSTGUARD_FAULT", place)
@@ -59,12 +65,28 @@ pub struct Surroundings<'a> {
     pub pin: &'a str,
 }
 
+/// What a hub listens to.
+#[derive(Clone, Copy, Debug)]
+pub enum Ears<'a> {
+    /// Bluetooth, and the devices of this application of the network server; `+` for all.
+    Both {
+        /// The application.
+        application: &'a str,
+    },
+    /// The devices of this application alone.
+    Lora {
+        /// The application.
+        application: &'a str,
+    },
+}
+
 /// A hub, running or not; it ends when dropped.
 pub struct Hub {
     binary: PathBuf,
     state: PathBuf,
     config: PathBuf,
     page_port: u16,
+    broker_port: u16,
     bus_address: String,
     observer: Vec<OsString>,
     settings: Vec<(&'static str, String)>,
@@ -82,6 +104,7 @@ impl Hub {
             state: state.to_owned(),
             config: state.join("hub.toml"),
             page_port: free_port()?,
+            broker_port: around.broker_port,
             bus_address: around.bus_address.to_owned(),
             observer: Vec::new(),
             settings: Vec::new(),
@@ -97,9 +120,49 @@ impl Hub {
         let site = site.replace("{broker_port}", &around.broker_port.to_string());
         let site_file = hub.site();
         fs::write(&site_file, site).map_err(SiteError::io("write site.toml"))?;
-        let text = hub_toml(&journal, &site_file, hub.page_port, around.broker_port);
-        fs::write(&hub.config, text).map_err(SiteError::io("write hub.toml"))?;
+        hub.listen_to(Ears::Both { application: "+" })?;
         Ok(hub)
+    }
+
+    /// Has later starts listen to these, where they would otherwise listen to everything.
+    ///
+    /// # Errors
+    /// When the configuration file cannot be written.
+    pub fn listen_to(&self, ears: Ears<'_>) -> Result<(), SiteError> {
+        fs::write(&self.config, self.toml(ears)).map_err(SiteError::io("write hub.toml"))
+    }
+
+    fn toml(&self, ears: Ears<'_>) -> String {
+        let (ble, application) = match ears {
+            Ears::Both { application } => (true, application),
+            Ears::Lora { application } => (false, application),
+        };
+        format!(
+            r#"state_dir = {state:?}
+site = {site:?}
+
+[clock]
+kept_by_host = true
+
+[page]
+listen = "127.0.0.1:{page_port}"
+hosts = []
+
+[ble]
+enabled = {ble}
+adapter = "hci0"
+
+[lorawan]
+enabled = true
+host = "127.0.0.1"
+port = {broker_port}
+application = "{application}"
+"#,
+            state = self.state_dir(),
+            site = self.site(),
+            page_port = self.page_port,
+            broker_port = self.broker_port,
+        )
     }
 
     /// Has later starts go through another program with these arguments, which must become the hub and not stay
@@ -310,29 +373,4 @@ impl Hub {
         };
         answer.stdout.lines().map(event).collect()
     }
-}
-
-fn hub_toml(state: &Path, site: &Path, page_port: u16, broker_port: u16) -> String {
-    format!(
-        r#"state_dir = {state:?}
-site = {site:?}
-
-[clock]
-kept_by_host = true
-
-[page]
-listen = "127.0.0.1:{page_port}"
-hosts = []
-
-[ble]
-enabled = true
-adapter = "hci0"
-
-[lorawan]
-enabled = true
-host = "127.0.0.1"
-port = {broker_port}
-application = "+"
-"#
-    )
 }

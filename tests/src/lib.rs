@@ -4,8 +4,10 @@
 
 pub mod browser;
 pub mod chance;
+pub mod chromium;
 pub mod clock;
 pub mod cloud;
+pub mod demo;
 pub mod error;
 pub mod havoc;
 pub mod hub;

@@ -8,11 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::error::SiteError;
-use crate::hub::{Hub, Surroundings};
+use crate::hub::{Ears, Hub, Surroundings};
 use crate::site::bluez::BluezDouble;
 use crate::site::broker::Broker;
+use crate::site::chirpstack::NetworkServer;
 use crate::site::dbus::PrivateBus;
-use crate::site::simulation::{Pace, Sensor, Simulation};
+use crate::site::sensor::Sensor;
+use crate::site::simulation::{Furnished, Pace, Radios, Simulation};
 use crate::site::subscriber::Subscriber;
 use crate::site::thermal::Plant;
 
@@ -42,6 +44,20 @@ pub const DEMO_SITE: &str = include_str!("demo_site.toml");
 
 const PACE: Pace =
     Pace { physics: 60, advert_every: Duration::from_secs(1), uplink_every: Duration::from_secs(5) };
+
+/// What is put into a world.
+pub struct Furnishing<'a> {
+    /// The text of the hub's site document.
+    pub document: &'a str,
+    /// The units with their sensors.
+    pub units: Vec<Furnished>,
+    /// How fast the site lives.
+    pub pace: Pace,
+    /// The application of the site's LoRaWAN devices.
+    pub application: &'a str,
+    /// Where the hub's MQTT output speaks.
+    pub topic: &'a str,
+}
 
 /// Everything around the hub and the hub itself, which is prepared but not started.
 pub struct World {
@@ -74,19 +90,35 @@ impl World {
     /// # Errors
     /// When any part does not come up.
     pub fn start_with(state: &Path, site: &str) -> Result<World, SiteError> {
+        let tag = Sensor::Bthome { mac: "A4:C1:38:00:00:01".to_owned() };
+        let node = Sensor::Lht65 { dev_eui: "a84041ffff123456".to_owned() };
+        let units = vec![
+            Furnished::plain(FREEZER, Plant::WALK_IN_FREEZER, tag),
+            Furnished::plain(FRIDGE, Plant::FRIDGE, node),
+        ];
+        let application = NetworkServer::APPLICATION;
+        World::furnish(state, Furnishing { document: site, units, pace: PACE, application, topic: TOPIC })
+    }
+
+    /// Makes a world with these units in `state`, which is emptied first.
+    ///
+    /// # Errors
+    /// When any part does not come up.
+    pub fn furnish(state: &Path, furnishing: Furnishing<'_>) -> Result<World, SiteError> {
         if state.exists() {
             fs::remove_dir_all(state).map_err(SiteError::io(format!("empty {}", state.display())))?;
         }
+        let Furnishing { document, units, pace, application, topic } = furnishing;
         let broker = Broker::start(&state.join("broker"))?;
         let bus = PrivateBus::start(&state.join("bus"))?;
         let bluez = Arc::new(BluezDouble::start(bus.address())?);
-        let subscriber = Subscriber::connect(broker.port(), "building", &["frostguard/demo/#"])?;
-        let around = Surroundings { broker_port: broker.port(), bus_address: bus.address(), site, pin: PIN };
+        let subscriber = Subscriber::connect(broker.port(), "building", &[&format!("{topic}/#")])?;
+        let (broker_port, bus_address) = (broker.port(), bus.address());
+        let around = Surroundings { broker_port, bus_address, site: document, pin: PIN };
         let hub = Hub::prepare(&state.join("hub"), &around)?;
-        let tag = Sensor::Bthome { mac: "A4:C1:38:00:00:01".to_owned() };
-        let node = Sensor::Lht65 { dev_eui: "a84041ffff123456".to_owned() };
-        let units = vec![(FREEZER, Plant::WALK_IN_FREEZER, tag), (FRIDGE, Plant::FRIDGE, node)];
-        let site = Simulation::start(PACE, Arc::clone(&bluez), broker.port(), units);
+        hub.listen_to(Ears::Both { application })?;
+        let network = NetworkServer::connect_for(broker_port, application);
+        let site = Simulation::start(pace, Radios { bluez: Some(Arc::clone(&bluez)), network }, units);
         Ok(World { hub, site, subscriber, bluez, bus, broker })
     }
 

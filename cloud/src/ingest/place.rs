@@ -165,7 +165,9 @@ fn place(
     let valid = |assigned: &&Assigned| {
         assigned.from <= reading.rule && assigned.to.is_none_or(|to| reading.rule < to)
     };
-    let assigned = point.assignments.iter().find(valid).ok_or(aside(Reason::Unassigned))?;
+    // Branches of one epoch may have told of overlapping assignments: then the one that began last holds.
+    let assigned = point.assignments.iter().filter(valid).max_by_key(|assigned| assigned.from);
+    let assigned = assigned.ok_or(aside(Reason::Unassigned))?;
     let in_range = |stretch: &Stretch| stretch.from <= recorded.at && recorded.at < stretch.to;
     if !world.partitions.iter().any(in_range) {
         return Err(aside(Reason::OutOfRange));
@@ -221,12 +223,16 @@ mod tests {
     type Reasons = Vec<(u64, Reason)>;
 
     fn reasons(rows: &[(u64, [u8; READING_BYTES])]) -> (Units, Reasons) {
+        of(&[assigned(1_100, Some(1_500), 1), assigned(1_500, None, 2)], rows)
+    }
+
+    fn of(assignments: &[Assigned], rows: &[(u64, [u8; READING_BYTES])]) -> (Units, Reasons) {
         let mut timeline = Timeline::default();
         timeline.take(Boot(1), ClockFact::Started { trusted: true });
         let known = KnownPoint {
             number: 7,
             device: DeviceId::from_bytes([3; 16]),
-            assignments: vec![assigned(1_100, Some(1_500), 1), assigned(1_500, None, 2)],
+            assignments: assignments.to_vec(),
         };
         let points = HashMap::from([(PointId::from_bytes([1; 16]), known)]);
         let split = split(rows, &World { timeline: &timeline, points: &points, partitions: &[NOV] });
@@ -238,6 +244,13 @@ mod tests {
     fn a_reading_goes_to_the_unit_that_its_point_measured_then() {
         let rows = [(1, reading(1, 1_499, 1)), (2, reading(2, 1_500, 1))];
         assert_eq!(reasons(&rows), (vec![(1, 1), (2, 2)], vec![]));
+    }
+
+    #[test]
+    fn of_two_assignments_that_overlap_the_later_one_holds() {
+        let overlapping = [assigned(1_600, None, 2), assigned(1_100, None, 1)];
+        let rows = [(1, reading(1, 1_599, 1)), (2, reading(2, 1_600, 1))];
+        assert_eq!(of(&overlapping, &rows), (vec![(1, 1), (2, 2)], vec![]));
     }
 
     #[test]

@@ -17,7 +17,7 @@ use tokio::time::{Sleep, sleep};
 
 /// Connections at once; a further one waits for its turn.
 const AT_ONCE: usize = 64;
-/// A connection on which nothing is read for so long is closed.
+/// A connection on which nothing is read or written for so long is closed.
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// A listener with those bounds.
@@ -78,7 +78,12 @@ impl AsyncWrite for Connection {
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(context, bytes)
+        let written = Pin::new(&mut self.stream).poll_write(context, bytes);
+        if matches!(written, Poll::Ready(Ok(_))) {
+            // Whoever only listens, to a page that is pushed, is not silent.
+            self.silence = Box::pin(sleep(SILENCE));
+        }
+        written
     }
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_flush(context)

@@ -4,15 +4,19 @@
 //! request must name the hub by a known host, and a change must come from the hub's own page, so that no other site
 //! can act through a browser in the shop. It changes nothing itself: it asks the watch and shows the answer.
 
+mod chart;
+mod configuration;
 mod connections;
+mod day;
 mod guard;
+mod live;
 mod render;
 
 use crate::clock::Clock;
 use crate::config::PageConfig;
 use crate::hub::Input;
 use crate::pin::{self, Tries};
-use crate::site::Site;
+use crate::site::{Person, Site};
 use crate::sources::Heard;
 use crate::sync::shown::CloudView;
 use crate::watch::{AlarmView, Refused, View};
@@ -23,8 +27,10 @@ use axum::routing::{get, post};
 use axum::{Form, Router, middleware};
 use frostguard_shared::ids::AlertId;
 use guard::Guard;
+use live::History;
 use serde::Deserialize;
 use std::net::SocketAddr;
+use std::path::Path as FilePath;
 use std::sync::mpsc::SyncSender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -40,6 +46,10 @@ const VIEW_STALE_MS: u64 = 5_000;
 /// PINs hashed at one time; each takes 9 MiB.
 const HASHES_AT_ONCE: usize = 1;
 
+/// Nothing is loaded from elsewhere, nothing runs that is written into a page, and no other page shows this one.
+const POLICY: &str =
+    "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'";
+
 /// What the page needs.
 #[derive(Clone)]
 pub struct Page {
@@ -51,10 +61,12 @@ pub struct Page {
     tries: Arc<Mutex<Tries>>,
     hashing: Arc<Semaphore>,
     guard: Arc<Guard>,
+    history: Arc<History>,
+    viewers: Arc<Semaphore>,
 }
 
 impl Page {
-    /// A page of this site at this address.
+    /// A page of this site at this address; its charts are of the journal in the state folder.
     pub fn new(
         views: watch::Receiver<Arc<View>>,
         cloud: watch::Receiver<CloudView>,
@@ -62,10 +74,13 @@ impl Page {
         site: Arc<Site>,
         clock: Clock,
         config: &PageConfig,
+        state_dir: &FilePath,
     ) -> Self {
         let guard = Arc::new(Guard::new(&config.hosts, config.listen));
         let (tries, hashing) = (Arc::default(), Arc::new(Semaphore::new(HASHES_AT_ONCE)));
-        Self { views, cloud, input, site, clock, tries, hashing, guard }
+        let history = Arc::new(History::of(state_dir.join(crate::store::FILE)));
+        let viewers = live::places();
+        Self { views, cloud, input, site, clock, tries, hashing, guard, history, viewers }
     }
 
     fn view(&self) -> Arc<View> {
@@ -89,10 +104,14 @@ pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
     let router = Router::new()
         .route("/", get(overview))
         .route("/hub.css", get(style))
+        .route("/hub.js", get(script))
+        .route("/live", get(live::live))
         .route("/status.json", get(status))
         .route("/alarms/{alert}", get(alarm))
         .route("/alarms/{alert}/quiet", post(quiet))
         .route("/alarms/{alert}/acknowledge", post(acknowledge))
+        .route("/configuration", get(configuration::show))
+        .route("/configuration/{wish}", post(configuration::decide))
         .fallback(nowhere)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&page.guard), guard::check))
@@ -113,9 +132,13 @@ pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
 }
 
 async fn overview(State(page): State<Page>) -> Response {
-    let view = page.view();
-    let cloud = page.cloud.borrow().clone();
-    html(StatusCode::OK, render::overview(&view, &cloud, page.is_live(&view), &page.site))
+    let now = page.fragment().await;
+    html(StatusCode::OK, now.and_then(|now| render::overview(&page.site, now)))
+}
+
+async fn script() -> Response {
+    let kind = "text/javascript; charset=utf-8";
+    ([(header::CONTENT_TYPE, kind)], include_str!("../../templates/hub.js")).into_response()
 }
 
 async fn style() -> Response {
@@ -164,27 +187,34 @@ async fn acknowledge(
         return message(StatusCode::NOT_FOUND, "There is no such alarm any more", &page);
     };
     let again = |status, text| html(status, render::alarm(&view, &page.site, Some(text)));
-    let Some(person) = page.site.people.iter().find(|person| person.key == form.person) else {
-        return again(StatusCode::FORBIDDEN, "That person is not known here.");
+    let person = match prove(&page, &form.person, form.pin).await {
+        Ok(person) => person,
+        Err((status, text)) => return again(status, text),
+    };
+    let (answer, answered) = oneshot::channel();
+    ask(&page, Input::Acknowledge(view.alarm.alert, person.id, answer), answered).await
+}
+
+/// The person who has proved by a PIN who they are; else what to tell them.
+async fn prove<'a>(page: &'a Page, key: &str, pin: String) -> Result<&'a Person, (StatusCode, &'static str)> {
+    let Some(person) = page.site.people.iter().find(|person| person.key == key) else {
+        return Err((StatusCode::FORBIDDEN, "That person is not known here."));
     };
     let tries = || page.tries.lock().unwrap_or_else(PoisonError::into_inner);
     if !tries().allow(&person.key, page.clock.sample().boottime) {
-        return again(
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too many tries. Wait five minutes, or ask someone else.",
-        );
+        let text = "Too many tries. Wait five minutes, or ask someone else.";
+        return Err((StatusCode::TOO_MANY_REQUESTS, text));
     }
     let Ok(_turn) = page.hashing.acquire().await else {
-        return again(StatusCode::SERVICE_UNAVAILABLE, "The hub is stopping.");
+        return Err((StatusCode::SERVICE_UNAVAILABLE, "The hub is stopping."));
     };
-    let (pin, hash) = (form.pin, person.pin_hash.clone());
+    let hash = person.pin_hash.clone();
     let right = tokio::task::spawn_blocking(move || pin::is_right(&pin, &hash)).await.unwrap_or(false);
     if !right {
-        return again(StatusCode::FORBIDDEN, "That PIN is wrong.");
+        return Err((StatusCode::FORBIDDEN, "That PIN is wrong."));
     }
     tries().forgive(&person.key);
-    let (answer, answered) = oneshot::channel();
-    ask(&page, Input::Acknowledge(view.alarm.alert, person.id, answer), answered).await
+    Ok(person)
 }
 
 /// Asks the watch; done is shown by going back to the overview.
@@ -196,8 +226,8 @@ async fn ask(page: &Page, input: Input, answered: oneshot::Receiver<Result<(), R
         Ok(Ok(())) => Redirect::to("/").into_response(),
         Ok(Err(refused)) => {
             let status = match refused {
-                Refused::NoSuchAlert => StatusCode::NOT_FOUND,
-                Refused::QuietTooOften => StatusCode::CONFLICT,
+                Refused::NoSuchAlert | Refused::NothingWaits => StatusCode::NOT_FOUND,
+                Refused::QuietTooOften | Refused::DoesNotFit => StatusCode::CONFLICT,
                 Refused::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             };
             message(status, &refused.to_string(), page)
@@ -212,7 +242,7 @@ fn message(status: StatusCode, text: &str, page: &Page) -> Response {
 
 fn html(status: StatusCode, rendered: Result<String, askama::Error>) -> Response {
     match rendered {
-        Ok(text) => (status, Html(text)).into_response(),
+        Ok(text) => (status, [(header::CONTENT_SECURITY_POLICY, POLICY)], Html(text)).into_response(),
         Err(fault) => {
             tracing::error!(%fault, "a page could not be rendered");
             (StatusCode::INTERNAL_SERVER_ERROR, "The page could not be made.").into_response()

@@ -1,6 +1,9 @@
 //! Rendering: from a view to HTML and JSON. Pure.
 
+use super::day::{Day, REACH};
+use super::{chart, configuration};
 use crate::annunciators::mqtt::rfc3339;
+use crate::desired::RulesFrom;
 use crate::site::Site;
 use crate::sync::shown::{CloudState, CloudView, Progress};
 use crate::watch::{AlarmView, PointView, UnitView, View};
@@ -16,6 +19,13 @@ use serde_json::{Value, json};
 #[template(path = "overview.html")]
 struct Overview<'a> {
     site: &'a str,
+    now: String,
+}
+
+#[derive(Template)]
+#[template(path = "now.html")]
+struct Now<'a> {
+    site: &'a str,
     clock: String,
     is_live: bool,
     unsynchronised: bool,
@@ -24,6 +34,7 @@ struct Overview<'a> {
     alarms: Vec<Alarm>,
     units: Vec<Unit<'a>>,
     cloud: String,
+    configuration: String,
 }
 
 struct Unit<'a> {
@@ -32,6 +43,18 @@ struct Unit<'a> {
     class: &'static str,
     limits: String,
     points: Vec<Point<'a>>,
+    chart: Option<Chart>,
+}
+
+struct Chart {
+    bands: Vec<String>,
+    upper: Option<i64>,
+    lower: Option<i64>,
+    below: i64,
+    first: String,
+    lowest: String,
+    highest: String,
+    told: String,
 }
 
 struct Point<'a> {
@@ -70,8 +93,19 @@ struct Message<'a> {
     text: &'a str,
 }
 
-/// The overview.
-pub fn overview(view: &View, cloud: &CloudView, is_live: bool, site: &Site) -> Result<String, askama::Error> {
+/// The overview around what [`now`] gives.
+pub fn overview(site: &Site, now: String) -> Result<String, askama::Error> {
+    Overview { site: &site.name, now }.render()
+}
+
+/// What the overview shows of this moment.
+pub fn now(
+    view: &View,
+    cloud: &CloudView,
+    is_live: bool,
+    site: &Site,
+    day: &Day,
+) -> Result<String, askama::Error> {
     let sources = view
         .sources
         .iter()
@@ -79,7 +113,7 @@ pub fn overview(view: &View, cloud: &CloudView, is_live: bool, site: &Site) -> R
     let outputs = view.outputs.iter().filter_map(|(name, fault)| {
         fault.as_ref().map(|fault| format!("Output “{name}” does not work: {fault}"))
     });
-    Overview {
+    Now {
         site: &site.name,
         clock: clock(view.at, site),
         is_live,
@@ -87,8 +121,13 @@ pub fn overview(view: &View, cloud: &CloudView, is_live: bool, site: &Site) -> R
         storage_fault: view.storage_fault.as_deref(),
         faults: sources.chain(outputs).collect(),
         alarms: view.alarms.iter().map(|alarm| alarm_shown(alarm, site)).collect(),
-        units: view.units.iter().map(|unit| unit_shown(unit, site)).collect(),
+        units: view
+            .units
+            .iter()
+            .map(|unit| unit_shown(unit, site, chart_shown(unit, view, site, day)))
+            .collect(),
         cloud: cloud_shown(cloud, site),
+        configuration: configuration::card(view, site)?,
     }
     .render()
 }
@@ -109,19 +148,38 @@ fn clock(at: WallMs, site: &Site) -> String {
     local(at, site, "%H:%M")
 }
 
-fn local(at: WallMs, site: &Site, format: &str) -> String {
+pub(super) fn local(at: WallMs, site: &Site, format: &str) -> String {
     let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
     at.to_zoned(site.zone.clone()).strftime(format).to_string()
 }
 
-fn celsius(value: CentiCelsius) -> String {
+pub(super) fn celsius(value: CentiCelsius) -> String {
     // A tenth is what a person reads across a kitchen; the record keeps the hundredths.
     let tenths = (value.hundredths().abs() + 5) / 10;
     let sign = if value.hundredths() < 0 && tenths > 0 { "−" } else { "" };
     format!("{sign}{}.{} °C", tenths / 10, tenths % 10)
 }
 
-fn unit_shown<'a>(unit: &'a UnitView, site: &Site) -> Unit<'a> {
+fn chart_shown(unit: &UnitView, view: &View, site: &Site, day: &Day) -> Option<Chart> {
+    let drawn = chart::of(unit, day, view.rule)?;
+    let (lowest, highest) = (celsius(drawn.lowest), celsius(drawn.highest));
+    let gaps = match drawn.bands.len() {
+        1 => "without a gap".to_owned(),
+        stretches => format!("in {stretches} stretches with gaps between"),
+    };
+    Some(Chart {
+        told: format!("The last 24 hours: {lowest} to {highest}, {gaps}"),
+        first: local(WallMs(view.at.0 - REACH.0), site, "%a %H:%M"),
+        bands: drawn.bands,
+        upper: drawn.upper,
+        lower: drawn.lower,
+        below: drawn.below,
+        lowest,
+        highest,
+    })
+}
+
+fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Chart>) -> Unit<'a> {
     let (status, class) = match unit.status {
         UnitStatus::Ok if unit.limits == (None, None) => ("No limits set", "warn"),
         UnitStatus::Ok => ("OK", "ok"),
@@ -138,12 +196,17 @@ fn unit_shown<'a>(unit: &'a UnitView, site: &Site) -> Unit<'a> {
         (Some(min), None) => format!("at least {}", celsius(min)),
         (None, None) => "none".into(),
     };
+    let limits = match unit.rules_from {
+        RulesFrom::Site => limits,
+        RulesFrom::Cloud(_) => format!("{limits} (from the cloud)"),
+    };
     Unit {
         name: &unit.name,
         status,
         class,
         limits,
         points: unit.points.iter().map(|point| point_shown(point, site)).collect(),
+        chart,
     }
 }
 
@@ -242,7 +305,7 @@ pub fn status(view: &View, cloud: &CloudView, is_live: bool) -> Value {
         .iter()
         .map(|unit| {
             let points: Vec<Value> = unit.points.iter().map(point_status).collect();
-            json!({ "key": unit.key, "name": unit.name, "type": unit.kind, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "points": points })
+            json!({ "key": unit.key, "name": unit.name, "type": unit.kind, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "limits": configuration::limits(unit), "points": points })
         })
         .collect();
     // What is over is shown on the page until someone acknowledges it, but it is no alarm any more.
@@ -261,6 +324,7 @@ pub fn status(view: &View, cloud: &CloudView, is_live: bool) -> Value {
         "storage": fault_status(&view.storage_fault),
         "counters": view.counters,
         "cloud": cloud_status(cloud),
+        "configuration": configuration::status(view),
     })
 }
 

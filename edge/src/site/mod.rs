@@ -7,6 +7,7 @@ pub mod document;
 mod message;
 
 pub use document::SiteError;
+pub use frostguard_shared::unit::UnitType;
 
 use crate::identity::{Identity, IdentityError};
 use crate::sources::Model;
@@ -16,41 +17,9 @@ use frostguard_shared::ids::{DeviceId, PersonId, PointId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::rules::{SiteRules, UnitRules};
 use frostguard_shared::time::ClockSample;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-
-/// The kinds of equipment.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Deserialize, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum UnitType {
-    /// A reach-in fridge.
-    Fridge,
-    /// A reach-in freezer.
-    Freezer,
-    /// A display case.
-    DisplayCase,
-    /// A walk-in cooler.
-    WalkInCooler,
-    /// A walk-in freezer.
-    WalkInFreezer,
-    /// A blast chiller.
-    BlastChiller,
-}
-
-impl UnitType {
-    /// The word of the database's list.
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Fridge => "fridge",
-            Self::Freezer => "freezer",
-            Self::DisplayCase => "display_case",
-            Self::WalkInCooler => "walk_in_cooler",
-            Self::WalkInFreezer => "walk_in_freezer",
-            Self::BlastChiller => "blast_chiller",
-        }
-    }
-}
 
 /// A person who may acknowledge at this hub.
 #[derive(Clone, Debug)]

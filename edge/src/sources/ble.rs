@@ -4,7 +4,7 @@
 //! that has gone silent is started again, and a lost bus is connected again with growing random delays; what the
 //! source cannot do is reported, never just logged.
 
-use super::{Address, Frame, Heard, Payload};
+use super::{Address, Frame, Heard, Payload, Section};
 use crate::config::BleConfig;
 use crate::entropy::backoff;
 use bluez_async::{
@@ -18,9 +18,9 @@ use futures_util::StreamExt;
 use std::collections::HashMap;
 use std::time::Duration;
 use thiserror::Error;
+use uuid::Uuid;
 
 const SOURCE: &str = "ble";
-const BTHOME: u16 = 0xFCD2;
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 /// Without any event for so long the scan is taken for dead and started again.
 const SILENCE: Duration = Duration::from_secs(45);
@@ -132,14 +132,11 @@ impl Ble {
         hear: &impl Fn(Heard),
     ) {
         let Some(address) = address_of(&id) else { return };
-        let advert = |data: &HashMap<_, Vec<u8>>, signal| {
-            let service_data = data.get(&uuid_from_u16(BTHOME))?.clone();
-            Some(Heard::Frame(Frame {
-                address,
-                signal,
-                measured: Measured::Now,
-                payload: Payload::Advert { service_data },
-            }))
+        let say = |sections: Vec<(Section, Vec<u8>)>, signal| {
+            for (section, bytes) in sections {
+                let payload = Payload::Advert { section, bytes };
+                hear(Heard::Frame(Frame { address, signal, measured: Measured::Now, payload }));
+            }
         };
         match event {
             // A device that is new to BlueZ is announced without its data: the one question asked per device.
@@ -147,16 +144,39 @@ impl Ble {
                 if let Ok(info) = session.get_device_info(&id).await {
                     let signal = info.rssi.and_then(|rssi| Dbm::new(i64::from(rssi)).ok());
                     signals.note(address, signal);
-                    advert(&info.service_data, signal).into_iter().for_each(hear);
+                    say(of_manufacturers(info.manufacturer_data), signal);
+                    say(of_services(info.service_data), signal);
                 }
             }
             DeviceEvent::Rssi { rssi } => signals.note(address, Dbm::new(i64::from(rssi)).ok()),
+            DeviceEvent::ManufacturerData { manufacturer_data } => {
+                say(of_manufacturers(manufacturer_data), signals.of(address));
+            }
             DeviceEvent::ServiceData { service_data } => {
-                advert(&service_data, signals.of(address)).into_iter().for_each(hear);
+                say(of_services(service_data), signals.of(address));
             }
             _ => {}
         }
     }
+}
+
+/// What of the manufacturer data some model may have said. With every repetition reported, BlueZ gives what the last
+/// advertisement carried and nothing older.
+fn of_manufacturers(data: HashMap<u16, Vec<u8>>) -> Vec<(Section, Vec<u8>)> {
+    let sections = data.into_iter().map(|(company, bytes)| (Section::Manufacturer(company), bytes));
+    sections.filter(|(section, _)| section.is_spoken()).collect()
+}
+
+/// What of the service data some model may have said.
+fn of_services(data: HashMap<Uuid, Vec<u8>>) -> Vec<(Section, Vec<u8>)> {
+    let sections = data.into_iter().filter_map(|(uuid, bytes)| Some((Section::Service(short(uuid)?), bytes)));
+    sections.filter(|(section, _)| section.is_spoken()).collect()
+}
+
+/// The 16 bits of a UUID that Bluetooth's own base abbreviates.
+fn short(uuid: Uuid) -> Option<u16> {
+    let bits = u16::try_from(uuid.as_u128() >> 96).ok()?;
+    (uuid_from_u16(bits) == uuid).then_some(bits)
 }
 
 /// The last signal of each device; BlueZ reports it apart from the data.
@@ -191,6 +211,20 @@ fn address_of(id: &DeviceId) -> Option<Address> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_sections_in_which_some_model_speaks_are_taken() {
+        let ruuvi = (Section::Manufacturer(0x0499), vec![5]);
+        let data = HashMap::from([(0x0499, vec![5]), (0x004C, vec![2, 0x15])]);
+        assert_eq!(of_manufacturers(data), [ruuvi]);
+        let long = |text: &str| Uuid::parse_str(text).unwrap();
+        let data = HashMap::from([
+            (long("0000fcd2-0000-1000-8000-00805f9b34fb"), vec![0x40]),
+            (long("0000fcd2-0000-1000-8000-00805f9b34fc"), vec![1]),
+            (long("0000feaa-0000-1000-8000-00805f9b34fb"), vec![2]),
+        ]);
+        assert_eq!(of_services(data), [(Section::Service(0xFCD2), vec![0x40])]);
+    }
 
     #[test]
     fn the_address_of_a_device_is_in_its_objects_name() {

@@ -5,12 +5,17 @@
 //! order of id. A temperature that comes twice is the first and the next probe. An object that is not known ends the
 //! frame, for its length cannot be known; what came before it counts, and a frame with nothing before it is refused.
 
+use super::model::{Model, Section, Speech};
 use super::{ChannelValue, Decoded, Refusal};
 use frostguard_shared::axis::Measured;
 use frostguard_shared::point::Channel;
 use frostguard_shared::quantity::{BasisPointsRh, BatteryPercent, Millivolts};
 use frostguard_shared::reading::Door;
 use frostguard_shared::time::WallMs;
+
+/// The model's line in the list.
+pub(super) const MODEL: Model =
+    Model { name: "bthome", speech: Speech::Advert(Section::Service(0xFCD2), decode) };
 
 /// More than the service data of any advertisement, extended ones included.
 const LARGEST: usize = 255;

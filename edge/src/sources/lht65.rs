@@ -6,12 +6,16 @@
 //! external, built-in temperature, humidity, flags (bit 6 set: log reply; low bits: external type), Unix seconds.
 //! 327.67 (0x7FFF) is "no probe". Eleven zeros are "nothing logged".
 
+use super::model::{Model, Speech};
 use super::{ChannelValue, Decoded, Refusal};
 use frostguard_shared::axis::Measured;
 use frostguard_shared::event::Fault;
 use frostguard_shared::point::Channel;
 use frostguard_shared::quantity::{BasisPointsRh, Millivolts};
 use frostguard_shared::time::WallMs;
+
+/// The model's line in the list.
+pub(super) const MODEL: Model = Model { name: "dragino-lht65", speech: Speech::Uplink(decode) };
 
 const ENTRY: usize = 11;
 /// The largest LoRaWAN application payload.

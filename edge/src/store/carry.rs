@@ -6,6 +6,7 @@
 
 use super::journal::{BootRow, Journal};
 use super::{Aside, StoreError, aside_path, open_read_only};
+use crate::desired::command::Ledger;
 use frostguard_shared::event::{Event, OldEpoch};
 use frostguard_shared::ids::{AlertId, EpochId, HubId, SiteId};
 use frostguard_shared::reading::Reading;
@@ -47,15 +48,19 @@ pub struct Carried {
     pub waiting: Vec<(RuleMs, Vec<u8>)>,
     /// The enrolment that was recorded.
     pub enrolled: Option<(PublicKey, SiteId)>,
+    /// How far the changes of the rules in force were recorded.
+    pub recorded: u64,
+    /// The commands remembered.
+    pub commands: Ledger,
 }
 
-/// The journal that was set aside last beside `path`, if there is any.
-pub fn latest_aside(path: &Path) -> Option<PathBuf> {
-    let all = [Aside::Damaged, Aside::Ended]
+/// The journals that were set aside beside `path`, in no order that could be trusted: the dates of files are those of a
+/// clock that may have been wrong.
+pub fn asides(path: &Path) -> Vec<PathBuf> {
+    [Aside::Damaged, Aside::Ended]
         .into_iter()
-        .flat_map(|why| (1u32..).map(move |n| aside_path(path, why, n)).take_while(|kept| kept.exists()));
-    let changed = |kept: &PathBuf| std::fs::metadata(kept).and_then(|about| about.modified()).ok();
-    all.max_by_key(changed)
+        .flat_map(|why| (1u32..).map(move |n| aside_path(path, why, n)).take_while(|kept| kept.exists()))
+        .collect()
 }
 
 /// What a journal that was set aside still says.
@@ -95,6 +100,8 @@ pub fn carried(kept: &Path, hub: HubId) -> Result<Option<Carried>, StoreError> {
         readings: journal.readings_after(last_reading.saturating_sub(LAST_READINGS)).unwrap_or_default(),
         waiting: journal.waiting().map(|rows| rows.frames).unwrap_or_default(),
         enrolled: journal.enrolled().unwrap_or_default(),
+        recorded: journal.recorded().unwrap_or_default(),
+        commands: journal.commands().unwrap_or_default(),
     }))
 }
 

@@ -1,15 +1,17 @@
 //! The store: the only place of the hub where SQL stands.
 //!
 //! [`journal`] appends the record, `read` reads it back, [`outbox`] reads what is to be sent on a connection of its own,
-//! [`export`] hands it out and [`inspect`] checks it from outside, [`carry`] reads what goes over into a new epoch; here
+//! [`export`] hands it out, [`history`] reads the last day for charts and [`inspect`] checks it from outside, [`carry`] reads what goes over into a new epoch; here
 //! the file is opened, brought to its schema, and checked to be safe to write: the SQLite that is linked must be free of
 //! the WAL-reset bug, and the settings must be those that survive a power cut.
 
 pub mod carry;
 pub mod export;
 mod frontier;
+pub mod history;
 pub mod inspect;
 pub mod journal;
+pub mod last_day;
 pub mod outbox;
 mod read;
 mod rows;
@@ -96,6 +98,7 @@ const SQLITE_FLOOR: i32 = 3_051_003;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/edge/0001_journal.sql"),
     include_str!("../../../migrations/edge/0002_sync.sql"),
+    include_str!("../../../migrations/edge/0003_desired.sql"),
 ];
 
 /// Opens the file for writing and brings it to the present schema.

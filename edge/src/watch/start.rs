@@ -6,6 +6,8 @@
 //! fails, which is then an alarm of its own.
 
 use super::anew::boot_before;
+use super::commands::Commands;
+use super::configuration::Configuration;
 use super::{Watch, WatchError};
 use crate::clock::Voucher;
 use crate::entropy::{self, EntropyError};
@@ -81,11 +83,20 @@ impl Watch {
         // What was recorded after the snapshot caused nothing, or a newer snapshot would have been written with it; only
         // a late value may still ask for its history, if the process died before it was folded again.
         let (state, effects) = refold(tail.snapshot.clone(), tail.records.clone());
-        let mut watch = Self::assembled(site, identity, journal, state, &tail, axis, boot, group, now);
+        let (mut configuration, damage) = Configuration::open(state_dir, Arc::clone(&site), identity.hub());
+        configuration.has_recorded(tail.recorded);
+        let mut watch =
+            Self::assembled(site, identity, journal, state, &tail, axis, boot, group, configuration, now);
         watch.resume_late(effects);
+        watch.resume_configuration();
         let untold = watch.run_begins(&tail, before, is_same_boot)?;
+        if let Some((what, kept_as)) = damage {
+            watch.append(Draft::new(Fact::StorageDamaged { what, kept_as }))?;
+        }
         watch.apply_site(tail.is_new)?;
         watch.resume_news(&tail, untold);
+        watch.settle()?;
+        watch.do_commands()?;
         watch.settle()?;
         Ok(watch)
     }
@@ -100,6 +111,7 @@ impl Watch {
         axis: Axis,
         boot: BootRow,
         group: DurationMs,
+        configuration: Configuration,
         now: ClockSample,
     ) -> Self {
         let mut intake = Intake::remembering(&tail.readings, &tail.late);
@@ -133,6 +145,8 @@ impl Watch {
             acknowledged: tail.acknowledged.clone(),
             enrolled: tail.enrolled,
             voucher: Voucher::WALL_CLOCK,
+            configuration,
+            commands: Commands::of(tail.commands.clone()),
             now,
         }
     }
@@ -288,8 +302,8 @@ fn opened(path: &Path, identity: &Identity, boot_id: &str) -> Result<(Journal, T
             (journal, tail, Kept::Now(path.with_file_name(kept_as)), None)
         }
         Ok((journal, tail)) => {
-            let kept = tail.is_new.then(|| carry::latest_aside(path)).flatten();
-            (journal, tail, kept.map_or(Kept::Nothing, Kept::Earlier), None)
+            let kept = if tail.is_new { carry::asides(path) } else { Vec::new() };
+            (journal, tail, Kept::Earlier(kept), None)
         }
         Err(fault) if fault.is_damage() => {
             let what = with_causes(&fault);
@@ -301,9 +315,14 @@ fn opened(path: &Path, identity: &Identity, boot_id: &str) -> Result<(Journal, T
     };
     let carried = match &kept {
         Kept::Now(kept) => read_kept(kept, hub),
-        // It says something of the present only if it is of the last epoch known.
-        Kept::Earlier(kept) => read_kept(kept, hub).filter(|carried| is_of_last_epoch(carried, identity)),
-        Kept::Nothing => None,
+        // One of them says something of the present only if it is of the last epoch known.
+        Kept::Earlier(kept) => {
+            let known = kept.iter().filter(|kept| may_be_of_last_epoch(kept, identity));
+            let carried = known.filter_map(|kept| read_kept(kept, hub));
+            carried
+                .filter(|carried| is_of_last_epoch(carried, identity))
+                .max_by_key(|carried| carried.last_rule)
+        }
     };
     if let Some(carried) = &carried {
         take_over(&mut journal, &mut tail, carried, boot_id);
@@ -311,7 +330,7 @@ fn opened(path: &Path, identity: &Identity, boot_id: &str) -> Result<(Journal, T
     let head = match (&carried, kept) {
         (Some(carried), _) => carried.head.clone(),
         (None, Kept::Now(kept)) => inspect::head(&kept).ok().flatten(),
-        (None, Kept::Earlier(_) | Kept::Nothing) => None,
+        (None, Kept::Earlier(_)) => None,
     };
     let old = later_head(identity.head(), head);
     Ok((journal, tail, Before { old, damage, carried }))
@@ -321,9 +340,16 @@ fn opened(path: &Path, identity: &Identity, boot_id: &str) -> Result<(Journal, T
 enum Kept {
     /// This start has set it aside.
     Now(PathBuf),
-    /// An earlier run has, and did not get far enough to record it.
-    Earlier(PathBuf),
-    Nothing,
+    /// An earlier run has set one of these aside, and did not get far enough to record it; or there is none.
+    Earlier(Vec<PathBuf>),
+}
+
+/// False if the journal is known to be of another epoch than the last one, so that it need not be read whole.
+fn may_be_of_last_epoch(kept: &Path, identity: &Identity) -> bool {
+    match (identity.head(), inspect::head(kept)) {
+        (Some(known), Ok(Some(head))) => known.epoch == head.epoch,
+        _ => true,
+    }
 }
 
 fn is_of_last_epoch(carried: &Carried, identity: &Identity) -> bool {
@@ -378,4 +404,7 @@ fn take_over(journal: &mut Journal, tail: &mut Tail, carried: &Carried, boot_id:
     tail.alerts = carried.alerts.clone();
     tail.announced = carried.announced.clone();
     tail.enrolled = carried.enrolled;
+    tail.recorded = carried.recorded;
+    tail.commands = carried.commands.clone();
+    tail.commands.begin_anew();
 }

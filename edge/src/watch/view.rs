@@ -4,9 +4,10 @@
 
 use super::Watch;
 use crate::annunciators::{Alarm, Desired};
+use crate::desired::{RulesFrom, Standing};
 use crate::site::UnitType;
 use frostguard_shared::alarm::Sounding;
-use frostguard_shared::ids::{HubId, UnitId};
+use frostguard_shared::ids::{HubId, PointId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::quantity::{CentiCelsius, Dbm};
 use frostguard_shared::reading::Door;
@@ -40,6 +41,10 @@ pub struct View {
     pub outputs: BTreeMap<String, Option<String>>,
     /// Why the record cannot be written, if it cannot.
     pub storage_fault: Option<String>,
+    /// How it stands with what the cloud desires.
+    pub standing: Arc<Standing>,
+    /// The name by which the hub shows itself, while somebody looks for it.
+    pub identify: Option<String>,
 }
 
 /// A unit as it is shown.
@@ -57,6 +62,8 @@ pub struct UnitView {
     pub status: UnitStatus,
     /// Its limits, lower and upper; none is shown as such.
     pub limits: (Option<CentiCelsius>, Option<CentiCelsius>),
+    /// Where its rules come from.
+    pub rules_from: RulesFrom,
     /// Its points.
     pub points: Vec<PointView>,
 }
@@ -64,6 +71,8 @@ pub struct UnitView {
 /// A point as it is shown.
 #[derive(Clone, Debug)]
 pub struct PointView {
+    /// Its id.
+    pub id: PointId,
     /// The device's key in the site document.
     pub device: String,
     /// Its channel.
@@ -104,7 +113,13 @@ impl Watch {
             news: self.news.clone(),
             storage_fault: self.storage_fault.clone(),
             told: Arc::clone(&self.told_at_start),
+            call: self.configuration.call(),
+            identify: self.shown_as(),
         }
+    }
+
+    fn shown_as(&self) -> Option<String> {
+        self.commands.is_shown(self.now.boottime).then(|| self.site.name.clone())
     }
 
     /// What the page shows.
@@ -121,6 +136,8 @@ impl Watch {
             sources: self.sources.clone(),
             outputs: self.outputs.clone(),
             storage_fault: self.storage_fault.clone(),
+            standing: self.standing(),
+            identify: self.shown_as(),
         }
     }
 
@@ -134,6 +151,7 @@ impl Watch {
                 let state = self.state.point(point.id);
                 let heard = self.intake.last_heard(device.address);
                 PointView {
+                    id: point.id,
                     device: device.key.clone(),
                     channel,
                     role: point.role,
@@ -155,6 +173,7 @@ impl Watch {
             kind: unit.kind,
             status: self.state.status(unit.id),
             limits,
+            rules_from: self.configuration.standing().rules_from(unit),
             points: points.collect(),
         }
     }

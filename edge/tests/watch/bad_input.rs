@@ -1,7 +1,7 @@
 //! Bad input: each has its answer, is counted, and loses nothing else.
 
 use crate::world::{MINUTE, SECOND, T0, World};
-use frostguard_edge::sources::{Heard, Payload, Refusal, chirpstack};
+use frostguard_edge::sources::{Heard, Payload, Refusal, Section, chirpstack};
 use frostguard_shared::axis::Measured;
 use frostguard_shared::event::Fact;
 use frostguard_shared::rules::UnitStatus;
@@ -45,7 +45,8 @@ fn an_uplink_that_is_none_is_counted_with_its_source() {
 #[test]
 fn strangers_are_counted_and_never_decoded() {
     let mut world = World::new();
-    world.frame("11:22:33:44:55:66", Measured::Now, Payload::Advert { service_data: vec![0xFF; 20] });
+    let payload = Payload::Advert { section: Section::Service(0xFCD2), bytes: vec![0xFF; 20] };
+    world.frame("11:22:33:44:55:66", Measured::Now, payload);
     assert_eq!(world.counter("frames.unknown_device"), 1);
     assert!(world.view().counters.keys().all(|name| !name.starts_with("refused")));
 }

@@ -13,6 +13,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
+use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
@@ -33,7 +34,15 @@ impl Served {
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
         let config = PageConfig { listen: address, ..PageConfig::default() };
         let (_, cloud) = watch::channel(CloudView::nothing());
-        let page = Page::new(views, cloud, input, site.into(), Clock::new(WallMs(0), true), &config);
+        let page = Page::new(
+            views,
+            cloud,
+            input,
+            site.into(),
+            Clock::new(WallMs(0), true),
+            &config,
+            world.folder.path(),
+        );
         let (said, saying) = channel();
         // Once the test has heard that the page listens, it hears no more.
         runtime.spawn(page::serve(address, page, move |heard| drop(said.send(heard))));
@@ -68,6 +77,25 @@ fn five_wrong_pins_are_refused_one_by_one_and_the_sixth_is_not_even_looked_at() 
 }
 
 #[test]
+fn a_form_that_is_refused_unread_ends_its_connection_and_says_so() {
+    let world = World::new();
+    let page = Served::of(&world);
+    for (host, origin, status) in [
+        (page.address.to_string(), "http://evil.example", "403"),
+        (format!("evil.example:{}", page.address.port()), "http://evil.example", "421"),
+    ] {
+        let mut stream = TcpStream::connect(page.address).unwrap();
+        let head = format!("POST /alarms/x/quiet HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n");
+        stream.write_all(format!("{head}Content-Length: 3\r\n\r\na=b").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let answer = answer.to_lowercase();
+        assert!(answer.starts_with(&format!("http/1.1 {status}")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+}
+
+#[test]
 fn a_name_that_is_not_the_hubs_and_a_form_of_another_site_are_refused() {
     let world = World::new();
     let page = Served::of(&world);
@@ -77,4 +105,69 @@ fn a_name_that_is_not_the_hubs_and_a_form_of_another_site_are_refused() {
     let nowhere = "POST /alarms/00000000-0000-7000-8000-000000000000/quiet";
     assert_eq!(page.ask(nowhere, &own, ""), "403");
     assert_eq!(page.ask(nowhere, &format!("{own}Origin: http://evil.example\r\n"), ""), "403");
+}
+
+/// What a viewer hears within the first event of the stream.
+fn first_event(page: &Served) -> String {
+    let mut stream = TcpStream::connect(page.address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    stream.write_all(format!("GET /live HTTP/1.1\r\nHost: {}\r\n\r\n", page.address).as_bytes()).unwrap();
+    let mut heard = Vec::new();
+    let mut bytes = [0; 4_096];
+    while !heard.ends_with(b"\n\n\r\n") {
+        let count = stream.read(&mut bytes).unwrap();
+        assert!(count > 0, "the stream ended: {}", String::from_utf8_lossy(&heard));
+        heard.extend_from_slice(&bytes[..count]);
+    }
+    String::from_utf8(heard).unwrap()
+}
+
+#[test]
+fn a_viewer_is_sent_the_units_with_the_chart_of_their_last_day() {
+    let mut world = World::new();
+    world.freezer_for(7, -1400);
+    let page = Served::of(&world);
+    let heard = first_event(&page);
+    assert!(heard.contains("text/event-stream"), "{heard}");
+    assert!(heard.contains("event: page"), "{heard}");
+    assert!(heard.contains("Freezer"), "{heard}");
+    assert!(heard.contains("class=\"band\""), "{heard}");
+    assert!(heard.contains("−14.0 °C to −14.0 °C"), "{heard}");
+}
+
+#[test]
+fn so_many_viewers_are_served_and_the_next_one_is_told_so_while_others_still_act() {
+    let world = World::new();
+    let page = Served::of(&world);
+    let viewers: Vec<TcpStream> = (0..32)
+        .map(|_| {
+            let mut stream = TcpStream::connect(page.address).unwrap();
+            let asked = format!("GET /live HTTP/1.1\r\nHost: {}\r\n\r\n", page.address);
+            stream.write_all(asked.as_bytes()).unwrap();
+            let mut bytes = [0; 12];
+            stream.read_exact(&mut bytes).unwrap();
+            assert_eq!(&bytes, b"HTTP/1.1 200");
+            stream
+        })
+        .collect();
+    let own = format!("Host: {}\r\n", page.address);
+    assert_eq!(page.ask("GET /live", &own, ""), "503");
+    assert_eq!(page.ask("GET /", &own, ""), "200");
+    drop(viewers);
+    // The server notices that a viewer has gone when it next writes to it.
+    let is_free = || {
+        first_status(&page) == "200" || {
+            std::thread::sleep(Duration::from_millis(50));
+            false
+        }
+    };
+    assert!((0..400).any(|_| is_free()), "no place became free");
+}
+
+fn first_status(page: &Served) -> String {
+    let mut stream = TcpStream::connect(page.address).unwrap();
+    stream.write_all(format!("GET /live HTTP/1.1\r\nHost: {}\r\n\r\n", page.address).as_bytes()).unwrap();
+    let mut bytes = [0; 12];
+    stream.read_exact(&mut bytes).unwrap();
+    String::from_utf8_lossy(&bytes[9..]).into_owned()
 }

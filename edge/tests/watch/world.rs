@@ -5,7 +5,7 @@
 use frostguard_edge::annunciators::Desired;
 use frostguard_edge::identity::Identity;
 use frostguard_edge::site::Site;
-use frostguard_edge::sources::{Address, Frame, Heard, Payload};
+use frostguard_edge::sources::{Address, Frame, Heard, Payload, Section};
 use frostguard_edge::store;
 use frostguard_edge::watch::{View, Watch};
 use frostguard_shared::axis::Measured;
@@ -150,8 +150,8 @@ impl World {
     }
 
     pub fn advert(&mut self, hex: &str) {
-        let service_data = hex::decode(hex).unwrap();
-        self.frame("A4:C1:38:00:00:01", Measured::Now, Payload::Advert { service_data });
+        let (section, bytes) = (Section::Service(0xFCD2), hex::decode(hex).unwrap());
+        self.frame("A4:C1:38:00:00:01", Measured::Now, Payload::Advert { section, bytes });
     }
 
     pub fn frame(&mut self, address: &str, measured: Measured, payload: Payload) {

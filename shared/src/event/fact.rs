@@ -7,7 +7,7 @@
 use super::EventError;
 use crate::alarm::{AlertType, Condition, Severity};
 use crate::chain::Hash;
-use crate::ids::{EpochId, SiteId};
+use crate::ids::{CommandId, EpochId, SiteId};
 use crate::point::{Channel, Role};
 use crate::reading::Door;
 use crate::rules::{EpisodeKey, Region, UnitStatus, Why};
@@ -49,6 +49,62 @@ pub enum Fault {
     NotANumber,
     /// The value was beyond any range.
     OutOfRange,
+}
+
+/// Why a configuration was not taken as it came.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RefusalCode {
+    /// Not signed by the cloud that the hub is enrolled at.
+    Unsigned,
+    /// Signed, but not readable to this version.
+    Unreadable,
+    /// For another hub.
+    ForeignHub,
+    /// Not newer than what the hub has decided on.
+    Stale,
+    /// It names a unit that the hub does not have, or leaves one out.
+    Units,
+    /// Rules that cannot be run.
+    Rules,
+    /// It would take the alarms of all units, or of more than half of them, away.
+    Silences,
+    /// A limit beyond what may be set from afar for such a unit.
+    HardLimit,
+    /// The last day's readings under it show that it cannot be meant.
+    DryRun,
+    /// It could not be kept on the disk.
+    Storage,
+}
+
+impl RefusalCode {
+    /// True if somebody at the hub may let it take effect all the same.
+    pub const fn is_confirmable(self) -> bool {
+        matches!(self, Self::Silences | Self::HardLimit | Self::DryRun)
+    }
+}
+
+/// What came of a command.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommandOutcome {
+    /// It was done.
+    Done,
+    /// The hub did not do it.
+    Refused,
+    /// It came too late.
+    Expired,
+}
+
+/// One thing that a self-test tried.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Check {
+    /// What was tried.
+    pub name: String,
+    /// Whether it worked.
+    pub passed: bool,
+    /// What was seen, for people.
+    pub text: String,
 }
 
 macro_rules! facts {
@@ -278,6 +334,60 @@ facts! {
         hash: Hash,
         /// Where it came from.
         source: String,
+    },
+    /// The rules of a document from the cloud took effect.
+    DocumentApplied = "config.applied/2" {
+        /// SHA-256 of the resolved rules.
+        hash: Hash,
+        /// The document's version.
+        version: u64,
+    },
+    /// A configuration was not taken.
+    ConfigRefused = "config.refused/1" {
+        /// The version that it claims; absent if it could not be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        version: Option<u64>,
+        /// Why, as a word.
+        code: RefusalCode,
+        /// Why, for people.
+        reason: String,
+        /// True if it waits for somebody at the hub to let it take effect all the same.
+        waits: bool,
+    },
+    /// A configuration that had taken effect was taken back, for the hub was not healthy under it.
+    ConfigRolledBack = "config.rolled_back/1" {
+        /// The version that was taken back.
+        version: u64,
+        /// The version whose rules are in force again; absent for those of the hub's own site document.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        to: Option<u64>,
+        /// SHA-256 of the rules that are in force again.
+        hash: Hash,
+        /// What was not healthy, for people.
+        reason: String,
+    },
+    /// A command came in.
+    CommandReceived = "command.received/1" {
+        /// Its id.
+        command: CommandId,
+        /// What it asks for.
+        kind: String,
+    },
+    /// A command came to its end.
+    CommandDone = "command.done/1" {
+        /// Its id.
+        command: CommandId,
+        /// What came of it.
+        outcome: CommandOutcome,
+        /// What came of it, for people.
+        text: String,
+    },
+    /// The hub tried what an alarm needs.
+    SelftestDone = "selftest.done/1" {
+        /// True if everything worked.
+        passed: bool,
+        /// What was tried.
+        checks: Vec<Check>,
     },
     /// Storage was found damaged and set aside.
     StorageDamaged = "storage.damaged/1" {

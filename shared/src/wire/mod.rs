@@ -17,9 +17,12 @@
 //! - Readings: 1 epoch, 2 first seq, 3 rows of 80 bytes, 4 gaps (1 first, 2 last, 3 cause), 5 events head.
 //! - Acknowledgement of either: 1 head held (1 seq, 2 hash).
 //! - Live: 1 epoch, 2 counter, 3 at ms, 4 units, 5 alarms, 6 events waiting, 7 readings waiting; see [`live`].
+//! - Poll: 1 epoch, 2 version decided on, 3 version applied, 4 commands received. Desired: 1 document, 2 commands, both
+//!   signed (1 bytes, 2 signature); see [`desired`] for what is in the bytes.
 //! - Problem: 1 reason, 2 text, 3 head held.
 
 mod canonical;
+pub mod desired;
 pub mod live;
 pub mod login;
 pub mod record;
@@ -56,6 +59,8 @@ pub mod path {
     pub const READINGS: &str = "/hub/v1/readings";
     /// Tells how things are now.
     pub const LIVE: &str = "/hub/v1/live";
+    /// Asks what is desired, and waits for it.
+    pub const DESIRED: &str = "/hub/v1/desired";
 }
 
 /// Bytes that are no message. Refuse the request with 400, count it; sending the same bytes again is useless.

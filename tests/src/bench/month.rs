@@ -8,7 +8,7 @@ use std::sync::Arc;
 use frostguard_edge::annunciators::Report;
 use frostguard_edge::identity::Identity;
 use frostguard_edge::site::Site;
-use frostguard_edge::sources::{Address, Frame, Heard, Payload};
+use frostguard_edge::sources::{Address, Frame, Heard, Payload, Section};
 use frostguard_edge::watch::Watch;
 use frostguard_shared::axis::Measured;
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs, Trust, WallMs};
@@ -87,7 +87,7 @@ fn frames(minute: i64, at: WallMs) -> Result<[Frame; 2], SiteError> {
             address: Address::mac("A4:C1:38:00:00:01").map_err(address("the tag's address"))?,
             signal: None,
             measured: Measured::Now,
-            payload: Payload::Advert { service_data: tag.service_data() },
+            payload: Payload::Advert { section: Section::Service(0xFCD2), bytes: tag.service_data() },
         },
         Frame {
             address: Address::eui("a84041ffff123456").map_err(address("the node's address"))?,

@@ -44,6 +44,14 @@ impl CloudWorld {
     /// # Errors
     /// When any part does not come up.
     pub fn start(state: &Path) -> Result<CloudWorld, SiteError> {
+        CloudWorld::start_for(state, "Demo restaurants", "Demo restaurant")
+    }
+
+    /// The same for an organization and a site of these names.
+    ///
+    /// # Errors
+    /// When any part does not come up.
+    pub fn start_for(state: &Path, organization: &str, site: &str) -> Result<CloudWorld, SiteError> {
         if state.exists() {
             fs::remove_dir_all(state).map_err(SiteError::io(format!("empty {}", state.display())))?;
         }
@@ -52,7 +60,7 @@ impl CloudWorld {
         let mut cloud = Cloud::prepare(&state.join("cloud"), &database)?;
         let link = Proxy::start(cloud.port())?;
         cloud.behind(link.port());
-        let let_in = cloud.let_in("Demo restaurants", "Demo restaurant")?;
+        let let_in = cloud.let_in(organization, site)?;
         Ok(CloudWorld { link, cloud, let_in, database, cluster })
     }
 

@@ -15,7 +15,7 @@ use frostguard_cloud::watch::Pace;
 use frostguard_shared::ids::{DeviceId, EpochId, HubId, PersonId, PointId, SiteId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::rules::{SilenceRule, UnitRules};
-use frostguard_shared::signature::SecretKey;
+use frostguard_shared::signature::{PublicKey, SecretKey};
 use frostguard_shared::wire::record::Acknowledged;
 use frostguard_shared::wire::site::{self, Site};
 use frostguard_shared::wire::{self, Head, MEDIA_TYPE, Problem, Reason};
@@ -195,6 +195,8 @@ pub struct IngestWorld {
     pub theirs: Tenant,
     /// The database, for looking into it.
     pub database: Database,
+    /// The cloud's public key.
+    pub cloud: PublicKey,
     address: SocketAddr,
     // Dropped last: it runs the cloud.
     _runtime: Runtime,
@@ -222,7 +224,8 @@ impl IngestWorld {
         ))?;
         let runtime = Runtime::new().map_err(SiteError::io("start a runtime"))?;
         let address = runtime.block_on(serve(url, pace))?;
-        Ok(Self { ours, theirs, database, address, _runtime: runtime })
+        let cloud = cloud_key().public();
+        Ok(Self { ours, theirs, database, cloud, address, _runtime: runtime })
     }
 
     /// Sends a message as a tenant's hub.
@@ -238,6 +241,29 @@ impl IngestWorld {
     /// # Errors
     /// When there is no answer at all.
     pub fn send_bytes(&self, token: Option<[u8; 32]>, path: &str, body: &[u8]) -> Result<Answer, SiteError> {
+        let (status, body) = self.answered(token, path, body)?;
+        let garbled = |fault| SiteError::Unexpected(format!("an answer that is no message: {fault}"));
+        match status {
+            204 => Ok(Answer::Done),
+            200 => Ok(Answer::Held(wire::from_bytes::<Acknowledged>(&body).map_err(garbled)?.held)),
+            _ => Ok(Answer::Refused(status, wire::from_bytes(&body).map_err(garbled)?)),
+        }
+    }
+
+    /// Sends a message without a token, and gives the bytes of what is answered.
+    ///
+    /// # Errors
+    /// When there is no answer at all.
+    pub fn exchange(&self, path: &str, body: &[u8]) -> Result<Vec<u8>, SiteError> {
+        self.answered(None, path, body).map(|(_, body)| body)
+    }
+
+    fn answered(
+        &self,
+        token: Option<[u8; 32]>,
+        path: &str,
+        body: &[u8],
+    ) -> Result<(u16, Vec<u8>), SiteError> {
         let url = format!("http://{}{path}", self.address);
         let config = ureq::Agent::config_builder().http_status_as_error(false).build();
         let mut request = ureq::Agent::new_with_config(config).post(url).header("Content-Type", MEDIA_TYPE);
@@ -247,13 +273,7 @@ impl IngestWorld {
         let unexpected = |fault: ureq::Error| SiteError::Unexpected(format!("no answer: {fault}"));
         let mut response = request.send(body).map_err(unexpected)?;
         let status = response.status().as_u16();
-        let body = response.body_mut().read_to_vec().map_err(unexpected)?;
-        let garbled = |fault| SiteError::Unexpected(format!("an answer that is no message: {fault}"));
-        match status {
-            204 => Ok(Answer::Done),
-            200 => Ok(Answer::Held(wire::from_bytes::<Acknowledged>(&body).map_err(garbled)?.held)),
-            _ => Ok(Answer::Refused(status, wire::from_bytes(&body).map_err(garbled)?)),
-        }
+        Ok((status, response.body_mut().read_to_vec().map_err(unexpected)?))
     }
 
     /// The port of the API.
@@ -290,10 +310,14 @@ impl IngestWorld {
     }
 }
 
+fn cloud_key() -> SecretKey {
+    SecretKey::from_seed(&[9; 32])
+}
+
 async fn serve(url: &str, pace: Pace) -> Result<SocketAddr, SiteError> {
     let database = CloudDatabase::connect(url, 8)
         .map_err(|fault| SiteError::Unexpected(format!("no database: {fault}")))?;
-    let key = Arc::new(SecretKey::from_seed(&[9; 32]));
+    let key = Arc::new(cloud_key());
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(SiteError::io("listen for hubs"))?;

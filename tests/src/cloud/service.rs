@@ -281,13 +281,33 @@ impl Cloud {
     pub fn let_in(&self, organization: &str, site: &str) -> Result<LetIn, SiteError> {
         let made = self.operate(&["organization", "add", organization])?;
         let slug = word(&made, "slug")?;
-        let made = self.operate(&["site", "add", site, "--organization", &slug])?;
+        let made = self.operate(&["api-key", "add", "tests", "--organization", &slug])?;
+        let api_key = word(&made, "key")?;
+        let Invitation { site, code, link } = self.invite(&slug, site)?;
+        Ok(LetIn { organization: slug, site, code, link, api_key })
+    }
+
+    /// Makes a further site of an organization, and gives a code for one hub of it.
+    ///
+    /// # Errors
+    /// When a command fails.
+    pub fn invite(&self, organization: &str, site: &str) -> Result<Invitation, SiteError> {
+        let made = self.operate(&["site", "add", site, "--organization", organization])?;
         let site = word(&made, "id")?;
         let made = self.operate(&["claim-code", "--site", &site])?;
-        let (code, link) = (word(&made, "code")?, word(&made, "link")?);
-        let made = self.operate(&["api-key", "add", "tests", "--organization", &slug])?;
-        Ok(LetIn { organization: slug, site, code, link, api_key: word(&made, "key")? })
+        Ok(Invitation { site, code: word(&made, "code")?, link: word(&made, "link")? })
     }
+}
+
+/// What lets a hub into a site.
+#[derive(Clone, Debug)]
+pub struct Invitation {
+    /// The site's id.
+    pub site: String,
+    /// A claim code for one hub.
+    pub code: String,
+    /// The same as a link, with the cloud's address.
+    pub link: String,
 }
 
 /// What lets a hub and a program into an organization.

@@ -38,18 +38,18 @@ pub struct Uplink<'a> {
 }
 
 impl Uplink<'_> {
-    /// The event as ChirpStack writes it.
-    pub fn event(&self) -> Value {
+    /// The event as ChirpStack writes it for a device of this application.
+    fn event(&self, application: &str) -> Value {
         json!({
             "deduplicationId": format!("7c9d1f60-3b52-4e0a-9d8e-{:012x}", self.frame_count),
             "time": self.at.to_string(),
             "deviceInfo": {
                 "tenantId": "52f14cd4-c6f1-4fbd-8f87-4025e1d49242",
                 "tenantName": "ChirpStack",
-                "applicationId": NetworkServer::APPLICATION,
+                "applicationId": application,
                 "applicationName": "cold-chain",
                 "deviceProfileId": "14855bf7-d10d-4aee-b618-ebfcb64dc7ad",
-                "deviceProfileName": "LHT65",
+                "deviceProfileName": "cold-chain sensor",
                 "deviceName": self.device_name,
                 "devEui": self.dev_eui,
                 "deviceClassEnabled": "CLASS_A",
@@ -86,24 +86,30 @@ impl Uplink<'_> {
 
 /// A connection to the broker that publishes events; it disconnects when dropped.
 pub struct NetworkServer {
+    application: String,
     client: Client,
     ending: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl NetworkServer {
-    /// The application all its devices belong to.
+    /// The application that devices belong to if nobody says otherwise.
     pub const APPLICATION: &'static str = "17c82e96-be03-4f38-aef3-f83d48582d97";
 
     /// Connects to the broker on 127.0.0.1; events published before it is connected wait.
     pub fn connect(port: u16) -> NetworkServer {
-        let mut options = MqttOptions::new("network-server", "127.0.0.1", port);
+        NetworkServer::connect_for(port, NetworkServer::APPLICATION)
+    }
+
+    /// The same for the devices of another application.
+    pub fn connect_for(port: u16, application: &str) -> NetworkServer {
+        let mut options = MqttOptions::new(format!("network-server-{application}"), "127.0.0.1", port);
         options.set_keep_alive(Duration::from_secs(20)).set_max_packet_size(LARGEST_PACKET, LARGEST_PACKET);
         let (client, connection) = Client::new(options, 64);
         let ending = Arc::new(AtomicBool::new(false));
         let told = Arc::clone(&ending);
         let thread = Some(thread::spawn(move || keep_sending(connection, &told)));
-        NetworkServer { client, ending, thread }
+        NetworkServer { application: application.to_owned(), client, ending, thread }
     }
 
     /// Publishes an uplink.
@@ -111,8 +117,8 @@ impl NetworkServer {
     /// # Errors
     /// When so many events wait for the broker that no more fit.
     pub fn publish(&self, uplink: &Uplink<'_>) -> Result<(), SiteError> {
-        let event = uplink.event().to_string();
-        Ok(self.client.try_publish(topic(uplink.dev_eui), QoS::AtMostOnce, false, event)?)
+        let event = uplink.event(&self.application).to_string();
+        Ok(self.client.try_publish(self.topic(uplink.dev_eui), QoS::AtMostOnce, false, event)?)
     }
 
     /// Publishes anything at all where a device's uplinks come, as a broken or hostile client of the broker can; the
@@ -121,7 +127,11 @@ impl NetworkServer {
     /// # Errors
     /// When so many events wait for the broker that no more fit.
     pub fn publish_anything(&self, dev_eui: &str, message: Vec<u8>) -> Result<(), SiteError> {
-        Ok(self.client.try_publish(topic(dev_eui), QoS::AtLeastOnce, false, message)?)
+        Ok(self.client.try_publish(self.topic(dev_eui), QoS::AtLeastOnce, false, message)?)
+    }
+
+    fn topic(&self, dev_eui: &str) -> String {
+        format!("application/{}/device/{dev_eui}/event/up", self.application)
     }
 }
 
@@ -133,10 +143,6 @@ impl Drop for NetworkServer {
             let _ = thread.join();
         }
     }
-}
-
-fn topic(dev_eui: &str) -> String {
-    format!("application/{}/device/{dev_eui}/event/up", NetworkServer::APPLICATION)
 }
 
 fn keep_sending(mut connection: Connection, ending: &AtomicBool) {

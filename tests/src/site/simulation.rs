@@ -1,24 +1,24 @@
-//! Owns the running site: units whose physics tick in the background and whose sensors send real bytes.
+//! Owns the running site: units that live their day in the background and whose sensors send real bytes.
 //! Takes a pace and faults by a unit's key; gives frames to the Bluetooth double and the broker, and a log of them.
 //! Must never reach the hub by any other way than those two.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use super::bluez::{Advert, BluezDouble, Heard};
+use super::bluez::{BluezDouble, Heard};
 use super::chirpstack::{NetworkServer, Uplink};
-use super::thermal::{Compressor, Door, Plant, Refrigeration, Tag};
-use super::{encode_bthome, encode_lht65};
+use super::routine::Routine;
+use super::sensor::{Around, Broadcast, Radio, Sensor};
+use super::thermal::{Compressor, Door, Evaporator, Plant, Refrigeration, Tag};
 use crate::clock::{now, wall};
 use crate::error::SiteError;
 
 /// Physics and sending are looked at this often in real time.
 const TICK: Duration = Duration::from_millis(250);
 
-/// How long a sensor's housing takes to follow the air around it.
-const SENSOR_LAG: Duration = Duration::from_secs(300);
+/// How long a defrost lasts that somebody asks for.
+const DEFROST: Duration = Duration::from_secs(20 * 60);
 
 const AMBIENT_C: f64 = 22.0;
 const BLE_RSSI: i16 = -63;
@@ -35,28 +35,45 @@ pub struct Pace {
     pub uplink_every: Duration,
 }
 
-/// The sensor in a unit.
-#[derive(Clone, Debug)]
-pub enum Sensor {
-    /// A Bluetooth tag in the air.
-    Bthome {
-        /// Its address, as `AA:BB:CC:DD:EE:FF`.
-        mac: String,
-    },
-    /// A LoRaWAN node in the air with its probe in the goods.
-    Lht65 {
-        /// Its EUI, 16 lower-case hex digits.
-        dev_eui: String,
-    },
+/// The radios over which the site's sensors speak.
+pub struct Radios {
+    /// The Bluetooth daemon, if there is one.
+    pub bluez: Option<Arc<BluezDouble>>,
+    /// The network server.
+    pub network: NetworkServer,
 }
 
-impl Sensor {
-    /// Its radio address.
-    pub fn address(&self) -> &str {
-        match self {
-            Sensor::Bthome { mac } => mac,
-            Sensor::Lht65 { dev_eui } => dev_eui,
-        }
+/// How damp a unit is.
+#[derive(Clone, Copy, Debug)]
+pub struct Damp {
+    /// Relative humidity at the setpoint, in %.
+    pub at_setpoint_pct: f64,
+    /// How much more of it there is with each degree above.
+    pub per_k: f64,
+}
+
+/// A unit as it is put into the site.
+#[derive(Clone, Debug)]
+pub struct Furnished {
+    /// Its key.
+    pub key: &'static str,
+    /// What it is built like.
+    pub plant: Plant,
+    /// What happens in it by itself.
+    pub routine: Routine,
+    /// How damp it is.
+    pub damp: Damp,
+    /// The sensor in it.
+    pub sensor: Sensor,
+    /// How long the sensor's housing takes to follow the air around it.
+    pub lag: Duration,
+}
+
+impl Furnished {
+    /// A unit in which nothing happens by itself, as damp as ever, with a sensor in a thick housing.
+    pub fn plain(key: &'static str, plant: Plant, sensor: Sensor) -> Furnished {
+        let damp = Damp { at_setpoint_pct: 61.2, per_k: 0.0 };
+        Furnished { key, plant, routine: Routine::NONE, damp, sensor, lag: Duration::from_secs(300) }
     }
 }
 
@@ -77,19 +94,31 @@ pub struct SentValue {
     pub delivered: bool,
 }
 
-struct Unit {
-    key: String,
+/// A unit that lives: its physics, its day and its sensor.
+#[derive(Clone, Debug)]
+pub struct Unit {
+    furnished: Furnished,
     body: Refrigeration,
-    sensor: Sensor,
     air: Tag,
     product: Tag,
+    lived: Duration,
+    /// What somebody does to the door beside the staff.
+    held: Door,
+    defrost_left: Duration,
+    batches: u64,
+}
+
+struct Watched {
+    unit: Unit,
     silent: bool,
     frames: u32,
     next_frame: Instant,
+    /// What the sensor last said of the door, if it has a contact.
+    door_told: Door,
 }
 
 struct Site {
-    units: Vec<Unit>,
+    units: Vec<Watched>,
     log: Vec<SentValue>,
     trouble: Option<String>,
     ending: bool,
@@ -99,8 +128,7 @@ struct Shared {
     site: Mutex<Site>,
     wake: Condvar,
     pace: Pace,
-    bluez: Arc<BluezDouble>,
-    network: NetworkServer,
+    radios: Radios,
 }
 
 /// A site that lives until it is dropped.
@@ -111,20 +139,23 @@ pub struct Simulation {
 
 impl Simulation {
     /// Starts the site's life; every unit has long been at its setpoint.
-    pub fn start(
-        pace: Pace,
-        bluez: Arc<BluezDouble>,
-        broker_port: u16,
-        units: Vec<(&str, Plant, Sensor)>,
-    ) -> Simulation {
+    pub fn start(pace: Pace, radios: Radios, units: Vec<Furnished>) -> Simulation {
         let start = now();
-        let units = units.into_iter().map(|(key, plant, sensor)| unit(key, plant, sensor, start)).collect();
+        // Sensors were not all switched on at the same moment.
+        let apart = pace.advert_every.min(pace.uplink_every) / u32::try_from(units.len()).unwrap_or(1).max(1);
+        let watched = |(at, furnished): (u32, Furnished)| Watched {
+            unit: Unit::settled(furnished),
+            silent: false,
+            frames: 0,
+            next_frame: start + apart * at,
+            door_told: Door::Closed,
+        };
+        let units = (0..).zip(units).map(watched).collect();
         let shared = Arc::new(Shared {
             site: Mutex::new(Site { units, log: Vec::new(), trouble: None, ending: false }),
             wake: Condvar::new(),
             pace,
-            bluez,
-            network: NetworkServer::connect(broker_port),
+            radios,
         });
         let living = Arc::clone(&shared);
         let thread = Some(thread::spawn(move || living.live(start)));
@@ -136,15 +167,23 @@ impl Simulation {
     /// # Errors
     /// When there is no such unit.
     pub fn compressor(&self, unit: &str, state: Compressor) -> Result<(), SiteError> {
-        self.with(unit, |unit| unit.body.compressor = state)
+        self.with(unit, |watched| watched.unit.compressor(state))
     }
 
-    /// Opens or closes a door.
+    /// Holds a door open, or leaves it to the staff again.
     ///
     /// # Errors
     /// When there is no such unit.
     pub fn door(&self, unit: &str, state: Door) -> Result<(), SiteError> {
-        self.with(unit, |unit| unit.body.door = state)
+        self.with(unit, |watched| watched.unit.held = state)
+    }
+
+    /// Begins a defrost.
+    ///
+    /// # Errors
+    /// When there is no such unit.
+    pub fn defrost(&self, unit: &str) -> Result<(), SiteError> {
+        self.with(unit, |watched| watched.unit.defrost_left = DEFROST)
     }
 
     /// Takes the battery out of a unit's sensor, or puts it back.
@@ -152,7 +191,7 @@ impl Simulation {
     /// # Errors
     /// When there is no such unit.
     pub fn silence(&self, unit: &str, silent: bool) -> Result<(), SiteError> {
-        self.with(unit, |unit| unit.silent = silent)
+        self.with(unit, |watched| watched.silent = silent)
     }
 
     /// The unit's true state.
@@ -160,7 +199,7 @@ impl Simulation {
     /// # Errors
     /// When there is no such unit.
     pub fn truth(&self, unit: &str) -> Result<Refrigeration, SiteError> {
-        self.with(unit, |unit| unit.body)
+        self.with(unit, |watched| watched.unit.truth())
     }
 
     /// Everything sent so far.
@@ -180,10 +219,10 @@ impl Simulation {
         self.shared.site().trouble.clone()
     }
 
-    fn with<T>(&self, key: &str, act: impl FnOnce(&mut Unit) -> T) -> Result<T, SiteError> {
+    fn with<T>(&self, key: &str, act: impl FnOnce(&mut Watched) -> T) -> Result<T, SiteError> {
         let mut site = self.shared.site();
-        let unit = site.units.iter_mut().find(|unit| unit.key == key);
-        unit.map(act).ok_or_else(|| SiteError::Unexpected(format!("the site has no unit {key}")))
+        let found = site.units.iter_mut().find(|watched| watched.unit.furnished.key == key);
+        found.map(act).ok_or_else(|| SiteError::Unexpected(format!("the site has no unit {key}")))
     }
 }
 
@@ -197,31 +236,74 @@ impl Drop for Simulation {
     }
 }
 
-fn unit(key: &str, plant: Plant, sensor: Sensor, start: Instant) -> Unit {
-    let body = Refrigeration::settled(plant, AMBIENT_C);
-    Unit {
-        key: key.to_owned(),
-        body,
-        sensor,
-        air: Tag { reads_c: body.air_c, lag: SENSOR_LAG },
-        product: Tag { reads_c: body.product_c, lag: SENSOR_LAG },
-        silent: false,
-        frames: 0,
-        next_frame: start,
-    }
-}
-
 impl Unit {
-    fn live_for(&mut self, span: Duration) {
+    /// A unit that has long been at its setpoint.
+    pub fn settled(furnished: Furnished) -> Unit {
+        let body = Refrigeration::settled(furnished.plant, AMBIENT_C);
+        let lag = furnished.lag;
+        Unit {
+            body,
+            air: Tag { reads_c: body.air_c, lag },
+            product: Tag { reads_c: body.product_c, lag },
+            lived: Duration::ZERO,
+            held: Door::Closed,
+            defrost_left: Duration::ZERO,
+            batches: 0,
+            furnished,
+        }
+    }
+
+    /// Its true state.
+    pub fn truth(&self) -> Refrigeration {
+        self.body
+    }
+
+    /// Has its compressor fail or work.
+    pub fn compressor(&mut self, state: Compressor) {
+        self.body.compressor = state;
+    }
+
+    /// Lives on for a while.
+    pub fn live_for(&mut self, span: Duration) {
         // The sensor follows the air closely enough when both take steps far below the sensor's lag.
         const STEP: Duration = Duration::from_secs(1);
         let mut left = span;
         while !left.is_zero() {
             let step = left.min(STEP);
+            self.go_on();
             self.body = self.body.step(step);
             self.air = self.air.follow(self.body.air_c, step);
             self.product = self.product.follow(self.body.product_c, step);
+            self.lived += step;
+            self.defrost_left = self.defrost_left.saturating_sub(step);
             left -= step;
+        }
+    }
+
+    /// Has happen what happens now: by the unit's day, and by who does something to it besides.
+    fn go_on(&mut self) {
+        let going_on = self.furnished.routine.at(self.lived);
+        self.body.door = if self.held == Door::Open { Door::Open } else { going_on.door };
+        self.body.evaporator =
+            if self.defrost_left.is_zero() { going_on.evaporator } else { Evaporator::Defrosting };
+        if going_on.batches != self.batches
+            && let Some(batches) = self.furnished.routine.batches
+        {
+            self.batches = going_on.batches;
+            self.body = self.body.loaded(batches.goods_c);
+        }
+    }
+
+    /// What its sensor has around it for the frame of this number.
+    pub fn around(&self, frames: u32) -> Around {
+        let damp = self.furnished.damp;
+        let above = self.air.reads_c - self.furnished.plant.setpoint_c;
+        Around {
+            air_c: self.air.reads_c,
+            product_c: self.product.reads_c,
+            humidity_pct: (damp.at_setpoint_pct + damp.per_k * above).clamp(15.0, 98.0),
+            door: self.body.door,
+            frames,
         }
     }
 }
@@ -248,78 +330,80 @@ impl Shared {
     fn tick(&self, site: &mut Site) {
         let at = now();
         let Site { units, log, trouble, .. } = site;
-        for unit in units {
-            unit.live_for(TICK * self.pace.physics);
-            if at < unit.next_frame {
+        for watched in units {
+            watched.unit.live_for(TICK * self.pace.physics);
+            if !self.speaks(watched, at) {
                 continue;
             }
-            unit.next_frame += match unit.sensor {
-                Sensor::Bthome { .. } => self.pace.advert_every,
-                Sensor::Lht65 { .. } => self.pace.uplink_every,
-            };
-            if unit.silent {
-                continue;
-            }
-            unit.frames = unit.frames.wrapping_add(1);
-            match self.send(unit) {
+            watched.frames = watched.frames.wrapping_add(1);
+            watched.door_told = watched.unit.body.door;
+            match self.send(&watched.unit, watched.frames) {
                 Ok(sent) => log.extend(sent),
                 Err(error) => *trouble = Some(error.to_string()),
             }
         }
     }
 
-    fn send(&self, unit: &Unit) -> Result<Vec<SentValue>, SiteError> {
+    /// Whether the unit's sensor speaks now: when its time has come, or when its contact has moved.
+    fn speaks(&self, watched: &mut Watched, at: Instant) -> bool {
+        let sensor = &watched.unit.furnished.sensor;
+        let due = at >= watched.next_frame;
+        if due {
+            watched.next_frame += match sensor.radio() {
+                Radio::Bluetooth => self.pace.advert_every,
+                Radio::Lorawan => self.pace.uplink_every,
+            };
+        }
+        let moved = sensor.has_contact() && watched.door_told != watched.unit.body.door;
+        (due || moved) && !watched.silent
+    }
+
+    fn send(&self, unit: &Unit, frames: u32) -> Result<Vec<SentValue>, SiteError> {
         let at = now();
-        let air = centi(unit.air.reads_c);
-        let value = |channel, centi_c, delivered| SentValue {
-            unit: unit.key.clone(),
-            address: unit.sensor.address().to_owned(),
+        let (key, sensor) = (unit.furnished.key, &unit.furnished.sensor);
+        let said = sensor.say(&unit.around(frames));
+        let mut delivered = false;
+        for broadcast in said.broadcasts {
+            delivered |= self.broadcast(key, sensor.address(), frames, broadcast)?;
+        }
+        let value = |(channel, centi_c)| SentValue {
+            unit: key.to_owned(),
+            address: sensor.address().to_owned(),
             channel,
             centi_c,
             at,
             delivered,
         };
-        match &unit.sensor {
-            Sensor::Bthome { mac } => {
-                let measurement = encode_bthome::Measurement {
-                    packet_id: Some((unit.frames % 256) as u8),
-                    battery_pct: Some(94),
-                    temperature_centi_c: Some(air),
-                    humidity_centi_pct: Some(6_120),
-                    ..encode_bthome::Measurement::default()
-                };
-                let data = (encode_bthome::SERVICE_UUID.to_owned(), measurement.service_data());
-                let advert = Advert { service_data: BTreeMap::from([data]), ..Advert::default() };
-                let heard = self.bluez.advertise(mac, BLE_RSSI, advert)?;
-                Ok(vec![value("air", air, heard == Heard::Delivered)])
-            }
-            Sensor::Lht65 { dev_eui } => {
-                let product = centi(unit.product.reads_c);
-                let live = encode_lht65::Live {
-                    battery_grade: 3,
-                    battery_mv: 3_062,
-                    builtin_centi_c: air,
-                    humidity_tenth_pct: 552,
-                    probe: encode_lht65::Probe::Reads(product),
-                };
-                self.network.publish(&Uplink {
-                    dev_eui,
-                    device_name: &unit.key,
-                    frame_count: unit.frames,
-                    port: encode_lht65::F_PORT,
-                    payload: &live.payload(),
+        Ok(said.temperatures.into_iter().map(value).collect())
+    }
+
+    /// Sends; gives whether anybody listened, as far as the sender can know.
+    fn broadcast(
+        &self,
+        name: &str,
+        address: &str,
+        frames: u32,
+        broadcast: Broadcast,
+    ) -> Result<bool, SiteError> {
+        match broadcast {
+            Broadcast::Advert(advert) => match &self.radios.bluez {
+                Some(bluez) => Ok(bluez.advertise(address, BLE_RSSI, advert)? == Heard::Delivered),
+                None => Err(SiteError::Unexpected(format!("the site of {name} has no Bluetooth"))),
+            },
+            Broadcast::Uplink { port, payload } => {
+                self.radios.network.publish(&Uplink {
+                    dev_eui: address,
+                    device_name: name,
+                    frame_count: frames,
+                    port,
+                    payload: &payload,
                     rssi: LORA_RSSI,
                     at: wall(),
                 })?;
-                Ok(vec![value("air", air, true), value("probe1", product, true)])
+                Ok(true)
             }
         }
     }
-}
-
-/// In 0.01 °C, half away from zero; far beyond any cold room it stays at the largest value that a sensor can send.
-fn centi(celsius: f64) -> i16 {
-    (celsius * 100.0).round() as i16
 }
 
 #[cfg(test)]
@@ -344,12 +428,13 @@ mod tests {
         let freezer = Sensor::Bthome { mac: "A4:C1:38:00:00:01".to_owned() };
         let fridge = Sensor::Lht65 { dev_eui: "a84041ffff123456".to_owned() };
         let begun = now();
-        let site = Simulation::start(
-            pace,
-            Arc::clone(&double),
-            broker.port(),
-            vec![("freezer", Plant::WALK_IN_FREEZER, freezer), ("fridge", Plant::FRIDGE, fridge)],
-        );
+        let network = NetworkServer::connect(broker.port());
+        let radios = Radios { bluez: Some(Arc::clone(&double)), network };
+        let units = vec![
+            Furnished::plain("freezer", Plant::WALK_IN_FREEZER, freezer),
+            Furnished::plain("fridge", Plant::FRIDGE, fridge),
+        ];
+        let site = Simulation::start(pace, radios, units);
         uplinks.wait_for("an uplink", SOON, |m| m.json()["fPort"] == 2).unwrap();
         site.compressor("freezer", Compressor::Dead).unwrap();
         assert!(site.first_above("freezer", -1_500, begun).is_none(), "nobody is listening yet");

@@ -1,4 +1,4 @@
-//! Owns the physics of one refrigerated unit: two heat masses, air and product, a thermostat, a door.
+//! Owns the physics of one refrigerated unit: two heat masses, air and product, a thermostat, a defrost, a door.
 //! Takes a span of time; gives the unit as it is after it, the same for the same inputs on every machine.
 //! Must never read a clock, draw a random number or know what a sensor or the hub makes of it.
 
@@ -26,6 +26,9 @@ pub struct Plant {
     pub setpoint_c: f64,
     /// The compressor starts this far above the setpoint and stops this far below.
     pub half_band_c: f64,
+    /// Heat that a defrost lets into the air: what its heater has left after melting the ice, or nothing if the
+    /// evaporator thaws by itself while the compressor rests.
+    pub defrost_w: f64,
 }
 
 impl Plant {
@@ -39,6 +42,7 @@ impl Plant {
         cooling_w: 4_000.0,
         setpoint_c: -19.0,
         half_band_c: 0.75,
+        defrost_w: 600.0,
     };
 
     /// A kitchen refrigerator kept at 4 °C.
@@ -51,6 +55,7 @@ impl Plant {
         cooling_w: 250.0,
         setpoint_c: 4.0,
         half_band_c: 0.75,
+        defrost_w: 0.0,
     };
 }
 
@@ -61,6 +66,15 @@ pub enum Compressor {
     Running,
     /// It never runs, whatever the thermostat asks.
     Dead,
+}
+
+/// What the evaporator is at.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Evaporator {
+    /// It cools whenever the compressor runs.
+    Cooling,
+    /// Its ice is being melted, and the compressor waits.
+    Defrosting,
 }
 
 /// Where the door stands.
@@ -87,6 +101,8 @@ pub struct Refrigeration {
     pub compressor: Compressor,
     /// The door.
     pub door: Door,
+    /// The evaporator.
+    pub evaporator: Evaporator,
     wants_cold: bool,
 }
 
@@ -100,6 +116,7 @@ impl Refrigeration {
             product_c: plant.setpoint_c,
             compressor: Compressor::Running,
             door: Door::Closed,
+            evaporator: Evaporator::Cooling,
             wants_cold: false,
         }
     }
@@ -116,6 +133,13 @@ impl Refrigeration {
         self
     }
 
+    /// The unit with its goods changed for a batch of this temperature.
+    #[must_use]
+    pub fn loaded(mut self, goods_c: f64) -> Refrigeration {
+        self.product_c = goods_c;
+        self
+    }
+
     fn small_step(mut self, dt: f64) -> Refrigeration {
         let plant = &self.plant;
         if self.air_c >= plant.setpoint_c + plant.half_band_c {
@@ -123,9 +147,10 @@ impl Refrigeration {
         } else if self.air_c <= plant.setpoint_c - plant.half_band_c {
             self.wants_cold = false;
         }
-        let cooling = match self.compressor {
-            Compressor::Running if self.wants_cold => plant.cooling_w,
-            Compressor::Running | Compressor::Dead => 0.0,
+        let cooling = match (self.evaporator, self.compressor) {
+            (Evaporator::Defrosting, _) => -plant.defrost_w,
+            (Evaporator::Cooling, Compressor::Running) if self.wants_cold => plant.cooling_w,
+            (Evaporator::Cooling, Compressor::Running | Compressor::Dead) => 0.0,
         };
         let leak_w_per_k = match self.door {
             Door::Open => plant.walls_w_per_k + plant.open_door_w_per_k,
@@ -210,6 +235,25 @@ mod tests {
         assert!(warm.air_c > 9.0, "the air is at {}", warm.air_c);
         warm.compressor = Compressor::Running;
         assert!(warm.step(Duration::from_secs(HOUR)).air_c < 5.0);
+    }
+
+    #[test]
+    fn a_defrost_warms_the_air_by_degrees_and_the_compressor_takes_them_out_again() {
+        let mut unit = Refrigeration::settled(Plant::WALK_IN_FREEZER, 22.0);
+        unit.evaporator = Evaporator::Defrosting;
+        let mut warm = unit.step(Duration::from_secs(20 * 60));
+        assert!(warm.air_c - unit.air_c > 5.0, "the air is at {}", warm.air_c);
+        assert!(warm.product_c - unit.product_c < 1.0, "the goods are at {}", warm.product_c);
+        warm.evaporator = Evaporator::Cooling;
+        assert!(warm.step(Duration::from_secs(20 * 60)).air_c < -18.0);
+    }
+
+    #[test]
+    fn a_warm_batch_warms_the_air_and_is_chilled() {
+        let unit = Refrigeration::settled(Plant::FRIDGE, 22.0).loaded(60.0);
+        let soon = unit.step(Duration::from_secs(20 * 60));
+        assert!(soon.air_c > 6.0 && soon.product_c < 59.0, "{} and {}", soon.air_c, soon.product_c);
+        assert!(soon.step(Duration::from_secs(24 * HOUR)).product_c < 10.0);
     }
 
     #[test]

@@ -39,7 +39,40 @@ fn why() -> Why {
 
 /// One fact of each type that this version writes.
 fn facts() -> Vec<Fact> {
-    [facts_of_the_hub(), facts_of_the_site()].concat()
+    [facts_of_the_hub(), facts_of_the_site(), facts_from_afar()].concat()
+}
+
+fn facts_from_afar() -> Vec<Fact> {
+    let hash = Hash([0xAB; 32]);
+    let command = crate::ids::CommandId::from_bytes([0x66; 16]);
+    vec![
+        Fact::DocumentApplied { hash, version: 7 },
+        Fact::ConfigRefused {
+            version: Some(8),
+            code: RefusalCode::HardLimit,
+            reason: "Freezer: a highest temperature of 5.00 °C is beyond -5.00 °C".into(),
+            waits: true,
+        },
+        Fact::ConfigRefused {
+            version: None,
+            code: RefusalCode::Unsigned,
+            reason: "it is not signed".into(),
+            waits: false,
+        },
+        Fact::ConfigRolledBack {
+            version: 8,
+            to: Some(7),
+            hash,
+            reason: "the journal does not commit".into(),
+        },
+        Fact::ConfigRolledBack { version: 1, to: None, hash, reason: "building does not answer".into() },
+        Fact::CommandReceived { command, kind: "identify".into() },
+        Fact::CommandDone { command, outcome: CommandOutcome::Done, text: "done".into() },
+        Fact::SelftestDone {
+            passed: false,
+            checks: vec![Check { name: "journal".into(), passed: true, text: "committed".into() }],
+        },
+    ]
 }
 
 fn facts_of_the_hub() -> Vec<Fact> {
