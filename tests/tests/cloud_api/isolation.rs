@@ -4,7 +4,7 @@
 use std::thread;
 
 use frostguard_cloud::api::right::Right;
-use frostguard_tests::cloud::fixture::{ALFA, BRAVO, ROLES};
+use frostguard_tests::cloud::fixture::{ALFA, BRAVO, Kind, ROLES};
 
 use crate::described::{NOBODY, Operation, operations, own};
 use crate::world::{SCHEMES, Shown, World};
@@ -69,6 +69,33 @@ pub fn every_role_may_do_what_the_table_says_and_nothing_else(world: &World) {
         (refused > 0) == (needs_more > 0),
         "{refused} refused, {needs_more} routes that need more than a look"
     );
+}
+
+pub fn a_handler_gets_no_caller_whose_role_has_not_the_right_and_is_told_who_it_is(world: &World) {
+    // Spelled out here once more: the table in the code is what is tried.
+    let expected = [("look", 5), ("respond", 4), ("configure", 3), ("administer", 2)];
+    for (right, holders) in expected {
+        for (scheme, (n, role)) in SCHEMES
+            .into_iter()
+            .flat_map(|scheme| ROLES.into_iter().enumerate().map(move |role| (scheme, role)))
+        {
+            for method in ["GET", "POST", "PATCH", "DELETE"] {
+                let shown = Shown::of(ALFA, scheme, role);
+                let answer = world.ask_as(&shown, method, &format!("/rights/{right}"), None);
+                let name = format!("{method} {right} by {scheme} as {role}: {}", answer.body);
+                if n + holders < ROLES.len() {
+                    assert_eq!(answer.status, 403, "{name}");
+                    assert_eq!(answer.json()["type"], "urn:frostguard:problem:right", "{name}");
+                    continue;
+                }
+                let actor = match scheme {
+                    "key" => format!("key {}-0000-7000-8000-00090000000{}", ALFA.digits, n + 1),
+                    _ => format!("person {}", ALFA.id(Kind::Person, 11 + n as u32)),
+                };
+                assert_eq!((answer.status, answer.body), (200, format!("{actor}, {role}")), "{name}");
+            }
+        }
+    }
 }
 
 pub fn a_change_is_not_taken_from_another_s_page(world: &World) {

@@ -64,6 +64,7 @@ promises! {
         every_path_of_the_document_answers_as_described,
         whatever_is_asked_with_an_id_of_the_other_is_not_there,
         every_role_may_do_what_the_table_says_and_nothing_else,
+        a_handler_gets_no_caller_whose_role_has_not_the_right_and_is_told_who_it_is,
         a_change_is_not_taken_from_another_s_page,
         no_list_shows_anything_of_the_other,
         a_filter_with_an_id_of_the_other_finds_nothing,

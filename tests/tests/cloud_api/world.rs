@@ -7,8 +7,12 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::thread;
 
-use frostguard_cloud::api::caller::ApiState;
+use axum::Router;
+use axum::routing::any;
+use frostguard_cloud::api::caller::{Actor, ApiState, Caller};
 use frostguard_cloud::api::origin::{OwnAddress, Peer};
+use frostguard_cloud::api::problem::ApiError;
+use frostguard_cloud::api::right::{Administer, Configure, Look, Permission, Respond};
 use frostguard_cloud::watch::Pace;
 use frostguard_shared::signature::SecretKey;
 use frostguard_tests::cloud::database::Database;
@@ -207,6 +211,24 @@ fn answer(given: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Answe
     Answer { status: response.status().as_u16(), headers: response.headers().clone(), body }
 }
 
+/// A route for each right, which does nothing but say who asked.
+fn rights() -> Router<ApiState> {
+    async fn who<P: Permission>(caller: Caller<P>) -> Result<String, ApiError> {
+        let who = match caller.actor() {
+            Actor::Person(person) => format!("person {person}"),
+            Actor::Key(key) => format!("key {key}"),
+        };
+        let who = format!("{who}, {}", caller.role().word());
+        caller.done().await?;
+        Ok(who)
+    }
+    Router::new()
+        .route("/api/v1/rights/look", any(who::<Look>))
+        .route("/api/v1/rights/respond", any(who::<Respond>))
+        .route("/api/v1/rights/configure", any(who::<Configure>))
+        .route("/api/v1/rights/administer", any(who::<Administer>))
+}
+
 /// Serves the API of the database there on a thread of its own; gives the port.
 fn serve(url: String) -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
@@ -221,8 +243,8 @@ fn serve(url: String) -> u16 {
             let own = OwnAddress::of(&format!("http://127.0.0.1:{port}"), Peer::Connected);
             let key = Arc::new(SecretKey::from_seed(&[9; 32]));
             let state = ApiState::new(database, own, key, Pace::default());
-            let routes = frostguard_cloud::api::routes(state);
-            let routes = axum::Router::new().merge(routes);
+            let routes = frostguard_cloud::api::routes(state.clone());
+            let routes = axum::Router::new().merge(routes).merge(rights().with_state(state));
             axum::serve(listener, routes).await.unwrap();
         });
     });
