@@ -37,9 +37,11 @@ const POLICY: &str = "default-src 'self'; script-src 'self'; style-src 'self'; i
 
 /// What answers whatever no other route does.
 pub fn routes() -> MethodRouter {
-    get(|uri: Uri, headers: HeaderMap| async move { answer(uri.path(), &headers) }).fallback(|uri: Uri| async move {
-        if is_reserved(uri.path()) { StatusCode::NOT_FOUND } else { StatusCode::METHOD_NOT_ALLOWED }
-    })
+    get(|uri: Uri, headers: HeaderMap| async move { answer(uri.path(), &headers) }).fallback(
+        |uri: Uri| async move {
+            if is_reserved(uri.path()) { StatusCode::NOT_FOUND } else { StatusCode::METHOD_NOT_ALLOWED }
+        },
+    )
 }
 
 fn answer(path: &str, asked: &HeaderMap) -> Response {
@@ -110,7 +112,10 @@ mod tests {
     }
 
     fn script() -> &'static File {
-        FILES.iter().find(|file| file.path.starts_with("/assets/index-") && file.path.ends_with(".js")).unwrap()
+        FILES
+            .iter()
+            .find(|file| file.path.starts_with("/assets/index-") && file.path.ends_with(".js"))
+            .unwrap()
     }
 
     #[test]
@@ -125,7 +130,9 @@ mod tests {
 
     #[test]
     fn what_belongs_to_others_and_what_is_gone_is_not_the_page() {
-        for path in ["/api", "/api/v2/x", "/hub", "/hub/v1/x", "/metrics", "/healthz", "/assets/index-gone.js"] {
+        for path in
+            ["/api", "/api/v2/x", "/hub", "/hub/v1/x", "/metrics", "/healthz", "/assets/index-gone.js"]
+        {
             assert_eq!(answer(path, &HeaderMap::new()).status(), StatusCode::NOT_FOUND, "{path}");
         }
     }
@@ -151,7 +158,10 @@ mod tests {
     fn the_page_forbids_inline_code_frames_and_guessing() {
         let response = answer("/", &HeaderMap::new());
         let policy = header(&response, CONTENT_SECURITY_POLICY);
-        assert!(policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"), "{policy}");
+        assert!(
+            policy.contains("script-src 'self';") && policy.contains("frame-ancestors 'none'"),
+            "{policy}"
+        );
         assert!(!policy.contains("unsafe"), "{policy}");
         assert_eq!(header(&response, X_CONTENT_TYPE_OPTIONS), "nosniff");
         assert_eq!(header(&response, REFERRER_POLICY), "same-origin");

@@ -131,11 +131,13 @@ pub struct CloudConfig {
     pub url: Option<String>,
     /// Certificates to trust beside those of the system, as PEM.
     pub ca_file: Option<PathBuf>,
+    /// How long the hub has to prove itself healthy under rules from the cloud before it takes them back.
+    pub trial_seconds: u16,
 }
 
 impl Default for CloudConfig {
     fn default() -> Self {
-        Self { enabled: true, url: None, ca_file: None }
+        Self { enabled: true, url: None, ca_file: None, trial_seconds: 75 }
     }
 }
 
@@ -188,11 +190,15 @@ pub fn load(path: &Path) -> Result<Config, ConfigError> {
         std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
     // The file is parsed by itself first, for the `config` crate knows the key of a fault but not its line.
     let alone = toml::from_str::<Config>(&text).map_err(|fault| content(path, &text, &fault))?;
-    if !(1..=60).contains(&alone.journal.group_seconds) {
-        let line =
-            1 + text.lines().position(|line| line.trim_start().starts_with("group_seconds")).unwrap_or(0);
-        let what = format!("group_seconds {} is outside 1 to 60", alone.journal.group_seconds);
-        return Err(ConfigError::Content { path: path.into(), line, what });
+    for (key, value, allowed) in [
+        ("group_seconds", alone.journal.group_seconds, 1..=60),
+        ("trial_seconds", alone.cloud.trial_seconds, 10..=90),
+    ] {
+        if !allowed.contains(&value) {
+            let line = 1 + text.lines().position(|line| line.trim_start().starts_with(key)).unwrap_or(0);
+            let what = format!("{key} {value} is outside {} to {}", allowed.start(), allowed.end());
+            return Err(ConfigError::Content { path: path.into(), line, what });
+        }
     }
     Layers::builder()
         .add_source(File::from_str(&text, FileFormat::Toml))
@@ -251,5 +257,7 @@ mod tests {
         assert!(error.contains("hub.toml:2:"), "{error}");
         let error = loaded("[journal]\ngroup_seconds = 900\n").unwrap_err().to_string();
         assert!(error.contains("hub.toml:2:") && error.contains("1 to 60"), "{error}");
+        let error = loaded("[cloud]\ntrial_seconds = 9\n").unwrap_err().to_string();
+        assert!(error.contains("hub.toml:2:") && error.contains("10 to 90"), "{error}");
     }
 }

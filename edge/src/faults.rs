@@ -2,7 +2,7 @@
 //!
 //! `FROSTGUARD_FAULT=place:event` kills this process with SIGKILL when it reaches the place with an event of that type
 //! (without its version) in the group, as in `after_commit:alert.raised`. `FROSTGUARD_FAULT=place:n` does so when it
-//! comes to one of [`PLACES`] for the n-th time, as in `sync.before_events:3`.
+//! comes to one of [`PLACES`] or [`DESIRED`] for the n-th time, as in `sync.before_events:3`.
 
 use rustix::process::{Signal, getpid, kill_process};
 use std::collections::BTreeMap;
@@ -19,6 +19,16 @@ pub const PLACES: &[&str] = &[
     "sync.readings_acknowledged",
     "sync.before_live",
     "sync.acknowledgement_noted",
+];
+
+/// The same where a hub only comes if something is desired of it: the steps of a document.
+pub const DESIRED: &[&str] = &[
+    "desired.received",
+    "desired.before_file",
+    "desired.after_file",
+    "desired.trial",
+    "desired.before_rollback",
+    "desired.after_rollback_file",
 ];
 
 static SEEN: Mutex<BTreeMap<&'static str, u32>> = Mutex::new(BTreeMap::new());

@@ -17,7 +17,7 @@ use crate::sync::batch::Sender;
 use crate::sync::plan::Held;
 use crate::sync::shown::CloudView;
 use crate::sync::{self, Shared};
-use crate::watch::{Refused, StartError, View, Watch, WatchError};
+use crate::watch::{Refused, StartError, View, Watch, WatchError, Wish};
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs};
@@ -97,6 +97,8 @@ pub enum Input {
     Quiet(AlertId, oneshot::Sender<Result<(), Refused>>),
     /// A person acknowledges.
     Acknowledge(AlertId, PersonId, oneshot::Sender<Result<(), Refused>>),
+    /// A person decides on a document that waits.
+    Decide(Wish, u64, PersonId, oneshot::Sender<Result<(), Refused>>),
     /// Sync wants something.
     Sync(sync::Order),
     /// The hub is to stop.
@@ -148,7 +150,8 @@ impl Hub {
         let sender = Sender { hub: identity.hub(), key: identity.key() };
         let site_message = Arc::new(site.message(identity.site()).map_err(HubError::SiteMessage)?);
         let group = DurationMs::seconds(i64::from(config.journal.group_seconds));
-        let watch = Watch::start(&folder, Arc::clone(&site), identity, &boot_id()?, group, now)?;
+        let mut watch = Watch::start(&folder, Arc::clone(&site), identity, &boot_id()?, group, now)?;
+        watch.trial_lasts(DurationMs::seconds(i64::from(config.cloud.trial_seconds.clamp(10, 90))));
         Ok(Self { config, clock, site, site_fault, watch, sender, site_message, _lock: lock })
     }
 
@@ -290,6 +293,9 @@ fn watch_over(
             Ok(Input::Acknowledge(alert, person, to)) => {
                 answer = Some((to, watch.acknowledge(alert, person, now)?));
             }
+            Ok(Input::Decide(wish, version, person, to)) => {
+                answer = Some((to, watch.decide_waiting(wish, version, person, now)?));
+            }
             Ok(Input::Sync(order)) => follow(&mut watch, order, now)?,
             Ok(Input::Stop(reason)) => return watch.stop(reason, now),
             Err(RecvTimeoutError::Timeout) => watch.tick(now)?,
@@ -317,6 +323,15 @@ fn follow(watch: &mut Watch, order: sync::Order, now: ClockSample) -> Result<(),
             let begun = watch.begin_anew(why, now)?;
             // Sync sees the new epoch in any case: it is shown with what is durable.
             let _ = answer.send(begun.map(|()| watch.heads()));
+        }
+        sync::Order::Configure(decided, answer) => {
+            let done = watch.configure(*decided, now)?;
+            // Sync may have begun anew since; it sees how it stands with the next view.
+            let _ = answer.send(done);
+        }
+        sync::Order::Command(signed, answer) => {
+            let standing = watch.command(&signed, now)?;
+            let _ = answer.send(standing);
         }
     }
     Ok(())

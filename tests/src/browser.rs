@@ -40,8 +40,6 @@ impl Browser {
             .max_redirects(0)
             .max_redirects_will_error(false)
             .timeout_global(Some(ANSWER_WITHIN))
-            // Whoever refuses a form before reading it closes the connection, which must not be used again.
-            .max_idle_connections(0)
             .build()
             .new_agent();
         let base = format!("http://127.0.0.1:{port}");

@@ -26,6 +26,10 @@ pub enum Fault {
     BeforeCommittingAlarm,
     /// Having committed an `alert.raised`, before anything has been told to make noise.
     AfterCommittingAlarm,
+    /// About to commit an event of this type, without its version.
+    BeforeCommitting(&'static str),
+    /// Having committed an event of this type.
+    AfterCommitting(&'static str),
     /// At one of the places that are counted, when the hub comes there for the n-th time.
     Counted {
         /// The place's name.
@@ -40,6 +44,8 @@ impl Fault {
         let place = match self {
             Fault::BeforeCommittingAlarm => "before_commit:alert.raised".to_owned(),
             Fault::AfterCommittingAlarm => "after_commit:alert.raised".to_owned(),
+            Fault::BeforeCommitting(kind) => format!("before_commit:{kind}"),
+            Fault::AfterCommitting(kind) => format!("after_commit:{kind}"),
             Fault::Counted { place, time } => format!("{place}:{time}"),
         };
         ("FROSTGUARD_FAULT", place)

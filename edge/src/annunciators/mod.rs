@@ -109,13 +109,45 @@ pub struct Desired {
     pub storage_fault: Option<String>,
     /// How far each output had told what happened when this run began, by its key.
     pub told: Arc<BTreeMap<String, u64>>,
+    /// The last call, to be answered once by each output that works.
+    pub call: Option<Call>,
+    /// The name by which the hub should show itself now, if somebody is looking for it.
+    pub identify: Option<String>,
+}
+
+/// A call to all outputs: whoever works tells it to the outside, marked as a test, and answers by its number.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Call {
+    /// Its number, higher than that of every call before it.
+    pub number: u64,
+    /// Why it is made.
+    pub why: Why,
+}
+
+/// Why outputs are called.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Why {
+    /// Rules have changed, and what worked before should still work.
+    Trial,
+    /// Somebody asked for a self-test.
+    SelfTest,
+}
+
+impl Why {
+    /// The word for machines.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Trial => "trial",
+            Self::SelfTest => "self_test",
+        }
+    }
 }
 
 impl Desired {
     /// Nothing to tell yet.
     pub fn nothing(hub: HubId) -> Self {
         let (alarms, news, storage_fault, told) = (Vec::new(), VecDeque::new(), None, Arc::default());
-        Self { hub, alarms, news, storage_fault, told }
+        Self { hub, alarms, news, storage_fault, told, call: None, identify: None }
     }
 
     /// The loudest thing to make of it.
@@ -166,6 +198,13 @@ pub enum Report {
         output: String,
         /// The event's number.
         seq: u64,
+    },
+    /// It has told a call to the outside.
+    Answered {
+        /// The output's key.
+        output: String,
+        /// The call's number.
+        call: u64,
     },
     /// It works, or it does not and says why.
     State {

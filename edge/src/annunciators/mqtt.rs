@@ -2,10 +2,11 @@
 //!
 //! Under its topic: `event` (each thing that happened, once; after a restart alarms that were told before come again
 //! with `"reassert":true`), `alarm` (the present state, retained), `status` (`online`, or `offline` as last will,
-//! retained). One thing is on its way at a time; it counts as told when the broker has acknowledged it, and what is not
+//! retained), `test` (an answer to a call, marked as a test). While somebody looks for this hub, `alarm` says `identify`
+//! with its name. One thing is on its way at a time; it counts as told when the broker has acknowledged it, and what is not
 //! told yet waits in the desired state, not in a queue of the client that a lost connection would empty.
 
-use super::{Alarm, Desired, News, Report};
+use super::{Alarm, Call, Desired, News, Report};
 use crate::entropy::backoff;
 use frostguard_shared::time::WallMs;
 use rumqttc::{AsyncClient, ConnectionError, Event, EventLoop, Incoming, LastWill, MqttOptions, QoS};
@@ -45,6 +46,7 @@ struct Telling {
     told: u64,
     state: Option<String>,
     asserted: bool,
+    answered: u64,
     /// In the order in which the broker acknowledges.
     on_its_way: VecDeque<Message>,
 }
@@ -54,6 +56,7 @@ enum Message {
     State(String),
     News(u64),
     Reasserted,
+    Answer(u64),
 }
 
 /// Publishes until the hub ends.
@@ -61,7 +64,8 @@ pub async fn run(target: Target, mut desired: watch::Receiver<Desired>, report: 
     let told = desired.borrow().told.get(&target.output).copied().unwrap_or(0);
     let reassert: Vec<Alarm> =
         desired.borrow().alarms.iter().filter(|alarm| alarm.raised_seq <= told).cloned().collect();
-    let mut telling = Telling { told, state: None, asserted: false, on_its_way: VecDeque::new() };
+    let mut telling =
+        Telling { told, state: None, asserted: false, answered: 0, on_its_way: VecDeque::new() };
     let mut failures = 0;
     loop {
         let fault = match connect(&target) {
@@ -159,6 +163,11 @@ impl Publish<'_> {
                 self.send(telling, Message::Reasserted, "event", text, false);
             }
         }
+        if let Some(call) = desired.call.filter(|call| call.number > telling.answered)
+            && telling.on_its_way.is_empty()
+        {
+            self.send(telling, Message::Answer(call.number), "test", answer(desired, call), false);
+        }
         let state = state(desired);
         if telling.on_its_way.is_empty() && telling.state.as_ref() != Some(&state) {
             self.send(telling, Message::State(state.clone()), "alarm", state, true);
@@ -182,6 +191,10 @@ impl Publish<'_> {
                 report(Report::Told { output: self.target.output.clone(), seq });
             }
             Some(Message::State(state)) => telling.state = Some(state),
+            Some(Message::Answer(call)) => {
+                telling.answered = call;
+                report(Report::Answered { output: self.target.output.clone(), call });
+            }
             Some(Message::Status | Message::Reasserted) | None => {}
         }
     }
@@ -220,6 +233,11 @@ fn asserted_again(alarm: &Alarm) -> String {
     .to_string()
 }
 
+fn answer(desired: &Desired, call: Call) -> String {
+    let text = "a test of the hub's outputs, no alarm";
+    json!({ "test": true, "hub": desired.hub, "why": call.why.word(), "text": text }).to_string()
+}
+
 fn state(desired: &Desired) -> String {
     let alarms: Vec<_> = desired
         .alarms
@@ -239,6 +257,9 @@ fn state(desired: &Desired) -> String {
     let mut state = json!({ "state": desired.loudest().word(), "alarms": alarms });
     if let Some(fault) = &desired.storage_fault {
         state["storage_fault"] = json!(fault);
+    }
+    if let Some(name) = &desired.identify {
+        state["identify"] = json!({ "hub": desired.hub, "name": name });
     }
     state.to_string()
 }

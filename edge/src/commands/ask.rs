@@ -1,13 +1,19 @@
 //! Questions to a hub that need not be running: is its configuration right, does its record verify?
 
 use super::Failure;
+use crate::clock::Clock;
 use crate::config::{CloudConfig, Config};
+use crate::desired::kept::Kept;
+use crate::identity::Identity;
 use crate::pin;
+use crate::site::Site;
 use crate::site::document::Document;
 use crate::store::{self, inspect, inspect::VerifyError};
 use crate::sync::http::Address;
 use crate::sync::tls;
 use frostguard_shared::causes::with_causes;
+use frostguard_shared::time::WallMs;
+use std::error::Error;
 use std::io::{BufRead, Write};
 
 /// Checks configuration and site document.
@@ -18,7 +24,39 @@ pub(super) fn check(config: &Config) -> Result<(), Failure> {
         writeln!(out, "warning: unit \"{unit}\" has no temperature limits; nothing guards its temperature")?;
     }
     cloud(&mut out, &config.cloud)?;
+    overruled(&mut out, config)?;
     writeln!(out, "the configuration and {} are right: {}", config.site.display(), document.summary())?;
+    Ok(())
+}
+
+/// Says whose rules come from the cloud, so that nobody edits limits here that change nothing.
+fn overruled(out: &mut impl Write, config: &Config) -> Result<(), Failure> {
+    if !config.state_dir.join(Identity::FILE).exists() {
+        return Ok(());
+    }
+    let now = Clock::new(WallMs(0), config.clock.kept_by_host).sample();
+    let unknown = |out: &mut dyn Write, fault: &dyn Error| {
+        let fault = with_causes(fault);
+        writeln!(out, "warning: whether the cloud has set limits could not be looked up: {fault}")
+    };
+    let mut identity = match Identity::open(&config.state_dir, now) {
+        Ok(identity) => identity,
+        Err(fault) => return Ok(unknown(out, &fault)?),
+    };
+    let kept = match Kept::load(&config.state_dir, identity.hub()) {
+        Ok(kept) => kept,
+        Err(fault) => return Ok(unknown(out, &fault)?),
+    };
+    let Some(document) = &kept.in_force else { return Ok(()) };
+    // The ids of keys that are new here are made when the hub starts, not by looking.
+    let site = Site::load(&config.site, &mut identity, now)?;
+    for unit in site.units.iter().filter(|unit| document.rules.contains_key(&unit.id)) {
+        let (key, version) = (&unit.key, document.version);
+        writeln!(
+            out,
+            "note: the rules of unit \"{key}\" come from the cloud (version {version}), not from this file"
+        )?;
+    }
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use super::Failure;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::desired::kept::Kept;
 use crate::enrolment::Enrolment;
 use crate::identity::Identity;
 use crate::site::Site;
@@ -127,6 +128,8 @@ fn own(config: &Config) -> Result<(Sender, site::Site), Failure> {
     if !is_running {
         identity.save()?;
     }
-    let message = site.message(identity.site())?;
+    // What cannot be used is said by the hub when it runs; here the rules of the site document are the next best.
+    let kept = Kept::load(&config.state_dir, identity.hub()).unwrap_or(Kept::nothing(identity.hub()));
+    let message = kept.over(&site).message(identity.site())?;
     Ok((Sender { hub: identity.hub(), key: identity.key() }, message))
 }

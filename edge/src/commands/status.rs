@@ -1,9 +1,12 @@
 //! Status: how the hub is, asked of the running one; of one that is stopped, what its journal holds.
 
 use super::Failure;
+use crate::annunciators::mqtt::rfc3339;
 use crate::config::Config;
+use crate::desired::kept::Kept;
 use crate::enrolment::Enrolment;
 use crate::store::{self, inspect};
+use frostguard_shared::causes::with_causes;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -31,7 +34,27 @@ pub(super) fn run(config: &Config, as_json: bool) -> Result<(), Failure> {
     } else {
         people(&mut out, &status)?;
     }
-    cloud(&mut out, &status["cloud"])
+    cloud(&mut out, &status["cloud"])?;
+    configuration(&mut out, &status["configuration"])
+}
+
+fn configuration(out: &mut impl Write, configuration: &Value) -> Result<(), Failure> {
+    match configuration["applied"].as_u64().unwrap_or(0) {
+        0 => writeln!(out, "rules of the site document")?,
+        version => writeln!(out, "rules from the cloud, version {version}")?,
+    }
+    writeln!(out, "  decided on version {}", configuration["decided"])?;
+    if !configuration["on_trial"].is_null() {
+        writeln!(out, "  on trial since {}", text(&configuration["on_trial"]["since"]))?;
+    }
+    if let Some(waiting) = configuration["waiting"].as_object() {
+        let (version, reason) = (&waiting["version"], text(&waiting["reason"]));
+        writeln!(out, "  version {version} waits for somebody at the hub's page: {reason}")?;
+    }
+    if let Some(fault) = configuration["fault"].as_str() {
+        writeln!(out, "  what the cloud had sent was lost: {fault}")?;
+    }
+    Ok(())
 }
 
 fn people(out: &mut impl Write, status: &Value) -> Result<(), Failure> {
@@ -119,9 +142,25 @@ fn stopped(config: &Config) -> Result<Value, Failure> {
     let ends = inspect::ends(&config.state_dir.join(store::FILE))?;
     let enrolment = Enrolment::load(&config.state_dir, ends.hub)?;
     let stream = |(last, acknowledged): (u64, u64)| json!({ "last": last, "acknowledged": acknowledged });
+    let (kept, fault) = match Kept::load(&config.state_dir, ends.hub) {
+        Ok(kept) => (kept, None),
+        Err(fault) => (Kept::nothing(ends.hub), Some(with_causes(&fault))),
+    };
     Ok(json!({
         "hub": ends.hub,
         "running": false,
+        "configuration": {
+            "applied": kept.applied(),
+            "decided": kept.decided,
+            "on_trial": kept.on_trial.map(|trial| json!({ "since": rfc3339(trial.since) })),
+            "waiting": kept.waiting.map(|waiting| json!({
+                "version": waiting.document.version,
+                "code": waiting.code,
+                "reason": waiting.reason,
+                "since": rfc3339(waiting.since),
+            })),
+            "fault": fault,
+        },
         "cloud": {
             "state": if enrolment.is_some() { "waiting" } else { "not_enrolled" },
             "url": enrolment.as_ref().map(|enrolment| &enrolment.url),

@@ -41,23 +41,25 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<&str> {
     headers.get(name).and_then(|value| value.to_str().ok())
 }
 
+/// A refusal of what was not read: the connection ends with it, and says so, or its next request would be lost.
+fn refused(status: StatusCode, text: &'static str) -> Response {
+    (status, [(header::CONNECTION, "close")], text).into_response()
+}
+
 /// Lets a request through, or refuses it.
 pub async fn check(State(guard): State<Arc<Guard>>, request: Request, next: Next) -> Response {
     let Some(host) =
         text(request.headers(), header::HOST).filter(|host| guard.knows(host)).map(str::to_owned)
     else {
-        return (
-            StatusCode::MISDIRECTED_REQUEST,
-            "This hub is not known by that name. Use its address, or add the name to [page] hosts.\n",
-        )
-            .into_response();
+        let text = "This hub is not known by that name. Use its address, or add the name to [page] hosts.\n";
+        return refused(StatusCode::MISDIRECTED_REQUEST, text);
     };
     let reads = matches!(*request.method(), Method::GET | Method::HEAD);
     // A configured name may stand for a proxy that speaks TLS to the browser.
     let own = text(request.headers(), header::ORIGIN)
         .is_some_and(|origin| origin == format!("http://{host}") || origin == format!("https://{host}"));
     if !reads && !own {
-        return (StatusCode::FORBIDDEN, "Changes are taken from the hub's own page only.\n").into_response();
+        return refused(StatusCode::FORBIDDEN, "Changes are taken from the hub's own page only.\n");
     }
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

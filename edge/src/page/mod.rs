@@ -5,6 +5,7 @@
 //! can act through a browser in the shop. It changes nothing itself: it asks the watch and shows the answer.
 
 mod chart;
+mod configuration;
 mod connections;
 mod day;
 mod guard;
@@ -15,7 +16,7 @@ use crate::clock::Clock;
 use crate::config::PageConfig;
 use crate::hub::Input;
 use crate::pin::{self, Tries};
-use crate::site::Site;
+use crate::site::{Person, Site};
 use crate::sources::Heard;
 use crate::sync::shown::CloudView;
 use crate::watch::{AlarmView, Refused, View};
@@ -109,6 +110,8 @@ pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
         .route("/alarms/{alert}", get(alarm))
         .route("/alarms/{alert}/quiet", post(quiet))
         .route("/alarms/{alert}/acknowledge", post(acknowledge))
+        .route("/configuration", get(configuration::show))
+        .route("/configuration/{wish}", post(configuration::decide))
         .fallback(nowhere)
         .layer(DefaultBodyLimit::max(BODY_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&page.guard), guard::check))
@@ -184,27 +187,34 @@ async fn acknowledge(
         return message(StatusCode::NOT_FOUND, "There is no such alarm any more", &page);
     };
     let again = |status, text| html(status, render::alarm(&view, &page.site, Some(text)));
-    let Some(person) = page.site.people.iter().find(|person| person.key == form.person) else {
-        return again(StatusCode::FORBIDDEN, "That person is not known here.");
+    let person = match prove(&page, &form.person, form.pin).await {
+        Ok(person) => person,
+        Err((status, text)) => return again(status, text),
+    };
+    let (answer, answered) = oneshot::channel();
+    ask(&page, Input::Acknowledge(view.alarm.alert, person.id, answer), answered).await
+}
+
+/// The person who has proved by a PIN who they are; else what to tell them.
+async fn prove<'a>(page: &'a Page, key: &str, pin: String) -> Result<&'a Person, (StatusCode, &'static str)> {
+    let Some(person) = page.site.people.iter().find(|person| person.key == key) else {
+        return Err((StatusCode::FORBIDDEN, "That person is not known here."));
     };
     let tries = || page.tries.lock().unwrap_or_else(PoisonError::into_inner);
     if !tries().allow(&person.key, page.clock.sample().boottime) {
-        return again(
-            StatusCode::TOO_MANY_REQUESTS,
-            "Too many tries. Wait five minutes, or ask someone else.",
-        );
+        let text = "Too many tries. Wait five minutes, or ask someone else.";
+        return Err((StatusCode::TOO_MANY_REQUESTS, text));
     }
     let Ok(_turn) = page.hashing.acquire().await else {
-        return again(StatusCode::SERVICE_UNAVAILABLE, "The hub is stopping.");
+        return Err((StatusCode::SERVICE_UNAVAILABLE, "The hub is stopping."));
     };
-    let (pin, hash) = (form.pin, person.pin_hash.clone());
+    let hash = person.pin_hash.clone();
     let right = tokio::task::spawn_blocking(move || pin::is_right(&pin, &hash)).await.unwrap_or(false);
     if !right {
-        return again(StatusCode::FORBIDDEN, "That PIN is wrong.");
+        return Err((StatusCode::FORBIDDEN, "That PIN is wrong."));
     }
     tries().forgive(&person.key);
-    let (answer, answered) = oneshot::channel();
-    ask(&page, Input::Acknowledge(view.alarm.alert, person.id, answer), answered).await
+    Ok(person)
 }
 
 /// Asks the watch; done is shown by going back to the overview.
@@ -216,8 +226,8 @@ async fn ask(page: &Page, input: Input, answered: oneshot::Receiver<Result<(), R
         Ok(Ok(())) => Redirect::to("/").into_response(),
         Ok(Err(refused)) => {
             let status = match refused {
-                Refused::NoSuchAlert => StatusCode::NOT_FOUND,
-                Refused::QuietTooOften => StatusCode::CONFLICT,
+                Refused::NoSuchAlert | Refused::NothingWaits => StatusCode::NOT_FOUND,
+                Refused::QuietTooOften | Refused::DoesNotFit => StatusCode::CONFLICT,
                 Refused::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             };
             message(status, &refused.to_string(), page)

@@ -1,8 +1,9 @@
 //! Rendering: from a view to HTML and JSON. Pure.
 
-use super::chart;
 use super::day::{Day, REACH};
+use super::{chart, configuration};
 use crate::annunciators::mqtt::rfc3339;
+use crate::desired::RulesFrom;
 use crate::site::Site;
 use crate::sync::shown::{CloudState, CloudView, Progress};
 use crate::watch::{AlarmView, PointView, UnitView, View};
@@ -33,6 +34,7 @@ struct Now<'a> {
     alarms: Vec<Alarm>,
     units: Vec<Unit<'a>>,
     cloud: String,
+    configuration: String,
 }
 
 struct Unit<'a> {
@@ -125,6 +127,7 @@ pub fn now(
             .map(|unit| unit_shown(unit, site, chart_shown(unit, view, site, day)))
             .collect(),
         cloud: cloud_shown(cloud, site),
+        configuration: configuration::card(view, site)?,
     }
     .render()
 }
@@ -145,12 +148,12 @@ fn clock(at: WallMs, site: &Site) -> String {
     local(at, site, "%H:%M")
 }
 
-fn local(at: WallMs, site: &Site, format: &str) -> String {
+pub(super) fn local(at: WallMs, site: &Site, format: &str) -> String {
     let at = jiff::Timestamp::from_millisecond(at.0).unwrap_or_default();
     at.to_zoned(site.zone.clone()).strftime(format).to_string()
 }
 
-fn celsius(value: CentiCelsius) -> String {
+pub(super) fn celsius(value: CentiCelsius) -> String {
     // A tenth is what a person reads across a kitchen; the record keeps the hundredths.
     let tenths = (value.hundredths().abs() + 5) / 10;
     let sign = if value.hundredths() < 0 && tenths > 0 { "−" } else { "" };
@@ -192,6 +195,10 @@ fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Chart>) -> Unit
         (None, Some(max)) => format!("at most {}", celsius(max)),
         (Some(min), None) => format!("at least {}", celsius(min)),
         (None, None) => "none".into(),
+    };
+    let limits = match unit.rules_from {
+        RulesFrom::Site => limits,
+        RulesFrom::Cloud(_) => format!("{limits} (from the cloud)"),
     };
     Unit {
         name: &unit.name,
@@ -298,7 +305,7 @@ pub fn status(view: &View, cloud: &CloudView, is_live: bool) -> Value {
         .iter()
         .map(|unit| {
             let points: Vec<Value> = unit.points.iter().map(point_status).collect();
-            json!({ "key": unit.key, "name": unit.name, "type": unit.kind, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "points": points })
+            json!({ "key": unit.key, "name": unit.name, "type": unit.kind, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "limits": configuration::limits(unit), "points": points })
         })
         .collect();
     // What is over is shown on the page until someone acknowledges it, but it is no alarm any more.
@@ -317,6 +324,7 @@ pub fn status(view: &View, cloud: &CloudView, is_live: bool) -> Value {
         "storage": fault_status(&view.storage_fault),
         "counters": view.counters,
         "cloud": cloud_status(cloud),
+        "configuration": configuration::status(view),
     })
 }
 

@@ -6,6 +6,7 @@
 
 use super::journal::{BootRow, Journal};
 use super::{Aside, StoreError, aside_path, open_read_only};
+use crate::desired::command::Ledger;
 use frostguard_shared::event::{Event, OldEpoch};
 use frostguard_shared::ids::{AlertId, EpochId, HubId, SiteId};
 use frostguard_shared::reading::Reading;
@@ -47,6 +48,10 @@ pub struct Carried {
     pub waiting: Vec<(RuleMs, Vec<u8>)>,
     /// The enrolment that was recorded.
     pub enrolled: Option<(PublicKey, SiteId)>,
+    /// How far the changes of the rules in force were recorded.
+    pub recorded: u64,
+    /// The commands remembered.
+    pub commands: Ledger,
 }
 
 /// The journals that were set aside beside `path`, in no order that could be trusted: the dates of files are those of a
@@ -95,6 +100,8 @@ pub fn carried(kept: &Path, hub: HubId) -> Result<Option<Carried>, StoreError> {
         readings: journal.readings_after(last_reading.saturating_sub(LAST_READINGS)).unwrap_or_default(),
         waiting: journal.waiting().map(|rows| rows.frames).unwrap_or_default(),
         enrolled: journal.enrolled().unwrap_or_default(),
+        recorded: journal.recorded().unwrap_or_default(),
+        commands: journal.commands().unwrap_or_default(),
     }))
 }
 

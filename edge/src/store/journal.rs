@@ -8,10 +8,11 @@
 use super::read::Tail;
 use super::write::{forget_snapshots, write_also, write_readings, write_snapshot};
 use super::{StoreError, open};
+use crate::desired::command::Entry;
 use frostguard_shared::axis::Stamp;
 use frostguard_shared::chain::{Hash, SEAL_MAX, genesis, leaf, link, root};
 use frostguard_shared::event::{Actor, Envelope, Event, Fact, OldEpoch, Subject, to_bytes};
-use frostguard_shared::ids::{AlertId, EpochId, HubId, PointId, SiteId};
+use frostguard_shared::ids::{AlertId, CommandId, EpochId, HubId, PointId, SiteId};
 use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{EpisodeKey, State};
 use frostguard_shared::signature::PublicKey;
@@ -123,6 +124,23 @@ pub enum Also {
         cloud: PublicKey,
         /// The site.
         site: SiteId,
+    },
+    /// How far the changes of the rules in force have been recorded.
+    Configuration {
+        /// The last of them.
+        step: u64,
+    },
+    /// What is remembered of a command.
+    Command {
+        /// Its id.
+        command: CommandId,
+        /// The rest.
+        entry: Entry,
+    },
+    /// A command that need not be remembered any more.
+    CommandForgotten {
+        /// Its id.
+        command: CommandId,
     },
 }
 

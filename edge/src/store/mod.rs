@@ -11,6 +11,7 @@ mod frontier;
 pub mod history;
 pub mod inspect;
 pub mod journal;
+pub mod last_day;
 pub mod outbox;
 mod read;
 mod rows;
@@ -97,6 +98,7 @@ const SQLITE_FLOOR: i32 = 3_051_003;
 const MIGRATIONS: &[&str] = &[
     include_str!("../../../migrations/edge/0001_journal.sql"),
     include_str!("../../../migrations/edge/0002_sync.sql"),
+    include_str!("../../../migrations/edge/0003_desired.sql"),
 ];
 
 /// Opens the file for writing and brings it to the present schema.

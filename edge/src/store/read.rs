@@ -4,13 +4,15 @@
 
 use super::journal::{BootRow, Journal, Stream};
 use super::{StoreError, frontier, rows};
+use crate::desired::command::{Entry, Ledger, Progress};
 use frostguard_shared::chain::{Hash, leaf};
 use frostguard_shared::event::{Event, Fact, OldEpoch};
-use frostguard_shared::ids::{AlertId, SiteId};
+use frostguard_shared::ids::{AlertId, CommandId, SiteId};
 use frostguard_shared::reading::Reading;
 use frostguard_shared::rules::{EpisodeKey, Record, SiteRules, State};
 use frostguard_shared::signature::PublicKey;
-use frostguard_shared::time::{Boot, DurationMs, RuleMs};
+use frostguard_shared::time::{Boot, DurationMs, RuleMs, WallMs};
+use frostguard_shared::wire::from_bytes;
 use rusqlite::{OptionalExtension, params};
 use std::collections::BTreeMap;
 
@@ -49,6 +51,10 @@ pub struct Tail {
     pub enrolled: Option<(PublicKey, SiteId)>,
     /// What the first event says of the epoch before.
     pub old: Option<OldEpoch>,
+    /// How far the changes of the rules in force have been recorded.
+    pub recorded: u64,
+    /// The commands remembered.
+    pub commands: Ledger,
 }
 
 /// The frames that wait for the clock.
@@ -57,6 +63,16 @@ pub struct WaitingRows {
     pub frames: Vec<(RuleMs, Vec<u8>)>,
     /// The highest row among them.
     pub highest: i64,
+}
+
+/// The rules that take effect by an event.
+fn rules_named(fact: &Fact) -> Option<Hash> {
+    match fact {
+        Fact::ConfigApplied { hash, .. }
+        | Fact::DocumentApplied { hash, .. }
+        | Fact::ConfigRolledBack { hash, .. } => Some(*hash),
+        _ => None,
+    }
 }
 
 /// Reading back.
@@ -107,6 +123,8 @@ impl Journal {
                 Some(Fact::EpochStarted { old, .. }) => old.clone(),
                 _ => None,
             }),
+            recorded: self.recorded()?,
+            commands: self.commands()?,
         })
     }
 
@@ -173,6 +191,17 @@ impl Journal {
         self.readings_where("WHERE r.seq > ?1 ORDER BY r.seq", seq as i64)
     }
 
+    /// The durable readings from one number to another, in order.
+    pub(super) fn readings_between(&self, first: u64, last: u64) -> Result<Vec<Reading>, StoreError> {
+        // The last number is written into the statement, which is one of a kind anyway.
+        self.readings_where(&format!("WHERE r.seq >= ?1 AND r.seq <= {last} ORDER BY r.seq"), first as i64)
+    }
+
+    /// What the rules have to fold of the events after a number, without the rules that took effect.
+    pub(super) fn event_records_after(&self, seq: u64) -> Result<Vec<Record>, StoreError> {
+        Ok(self.events_after(seq)?.iter().filter_map(Record::of_event).collect())
+    }
+
     fn late_readings(&self) -> Result<Vec<Reading>, StoreError> {
         let from = (self.next_reading as i64 - LATE_SCAN).max(0);
         let mut late =
@@ -210,8 +239,8 @@ impl Journal {
         let mut records: Vec<Record> =
             self.readings_after(readings_seq)?.iter().map(Record::of_reading).collect();
         for event in self.events_after(events_seq)? {
-            if let Some(Fact::ConfigApplied { hash, .. }) = event.fact() {
-                records.extend(self.rules(*hash)?.map(|rules| Record::rules(event.envelope.rule_ms, rules)));
+            if let Some(hash) = event.fact().and_then(rules_named) {
+                records.extend(self.rules(hash)?.map(|rules| Record::rules(event.envelope.rule_ms, rules)));
             }
             records.extend(Record::of_event(&event));
         }
@@ -224,15 +253,19 @@ impl Journal {
     /// # Errors
     /// The disk cannot be read.
     pub fn history(&self, from: RuleMs) -> Result<(State, Vec<Record>), StoreError> {
-        let before = self.snapshot_where("WHERE frontier_ms <= ?1 ORDER BY id DESC LIMIT 1", from.0)?;
         let oldest = || self.snapshot_where("WHERE id > ?1 ORDER BY id LIMIT 1", 0);
-        let (state, readings_seq, events_seq) = match before {
+        let (state, readings_seq, events_seq) = match self.snapshot_at(from)? {
             Some(found) => found,
             None => oldest()?.unwrap_or_default(),
         };
         let records = self.records_after(readings_seq, events_seq)?;
         let frontier = state.frontier();
         Ok((state, records.into_iter().filter(|record| record.at >= frontier).collect()))
+    }
+
+    /// The latest snapshot that is not from after a rule time.
+    pub(super) fn snapshot_at(&self, at: RuleMs) -> Result<Option<(State, u64, u64)>, StoreError> {
+        self.snapshot_where("WHERE frontier_ms <= ?1 ORDER BY id DESC LIMIT 1", at.0)
     }
 
     pub(super) fn latest_snapshot(&self) -> Result<Option<(State, u64, u64)>, StoreError> {
@@ -322,6 +355,26 @@ impl Journal {
         let rows: Vec<([u8; 32], [u8; 16])> =
             self.collect("SELECT cloud, site FROM enrolment", |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.into_iter().next().map(|(cloud, site)| (PublicKey(cloud), SiteId::from_bytes(site))))
+    }
+
+    pub(super) fn recorded(&self) -> Result<u64, StoreError> {
+        let rows: Vec<i64> = self.collect("SELECT step FROM configuration", |row| row.get(0))?;
+        Ok(rows.first().map_or(0, |step| *step as u64))
+    }
+
+    pub(super) fn commands(&self) -> Result<Ledger, StoreError> {
+        let rows: Vec<([u8; 16], i64, i64, Option<Vec<u8>>)> = self
+            .collect("SELECT command, expires_ms, received_seq, to_do FROM commands", |row| {
+                Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
+            })?;
+        let entry = |(command, expires, received, to_do): ([u8; 16], i64, i64, Option<Vec<u8>>)| {
+            // What cannot be read any more is not done, and above all not twice.
+            let to_do = to_do.and_then(|bytes| from_bytes(&bytes).ok());
+            let progress = to_do.map_or(Progress::Ended, Progress::ToDo);
+            let (expires, received_seq) = (WallMs(expires), received as u64);
+            (CommandId::from_bytes(command), Entry { expires, received_seq, progress })
+        };
+        Ok(Ledger::of(rows.into_iter().map(entry)))
     }
 
     /// The hash with which an event is stored.

@@ -4,8 +4,10 @@
 
 use super::journal::{Also, HISTORY, Snapshot, WAITING_MAX};
 use super::rows;
+use crate::desired::command::Progress;
 use frostguard_shared::ids::PointId;
 use frostguard_shared::reading::Reading;
+use frostguard_shared::wire::to_bytes;
 use rusqlite::{Transaction, params};
 use std::collections::HashMap;
 
@@ -79,6 +81,23 @@ pub(super) fn write_also(transaction: &Transaction<'_>, also: &Also) -> rusqlite
             "INSERT OR REPLACE INTO enrolment (id, cloud, site) VALUES (1, ?1, ?2)",
             params![cloud.0, site.as_bytes()],
         ),
+        Also::Configuration { step } => transaction.execute(
+            "INSERT OR REPLACE INTO configuration (id, step) VALUES (1, ?1)",
+            params![*step as i64],
+        ),
+        Also::Command { command, entry } => {
+            let to_do = match &entry.progress {
+                Progress::ToDo(command) => Some(to_bytes(command)),
+                Progress::Ended => None,
+            };
+            transaction.execute(
+                "INSERT OR REPLACE INTO commands (command, expires_ms, received_seq, to_do) VALUES (?1, ?2, ?3, ?4)",
+                params![command.as_bytes(), entry.expires.0, entry.received_seq as i64, to_do],
+            )
+        }
+        Also::CommandForgotten { command } => {
+            transaction.execute("DELETE FROM commands WHERE command = ?1", params![command.as_bytes()])
+        }
     }
     .map(|_| ())
 }

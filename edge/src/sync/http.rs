@@ -21,7 +21,7 @@ const CONNECT_WITHIN: Duration = Duration::from_secs(10);
 const TAKEN_WITHIN: Duration = Duration::from_secs(30);
 /// A full batch over a slow line takes long; the smaller ones that follow a time-out do not.
 const WHOLE_WITHIN: Duration = Duration::from_secs(120);
-/// What an answer may weigh; all of them are far smaller.
+/// What an answer may weigh if nothing else is said; all of them are far smaller.
 const ANSWER_MAX: usize = 64 * 1_024;
 /// The longest wait that an answer can ask for.
 const RETRY_AFTER_MAX: Duration = Duration::from_secs(3_600);
@@ -159,6 +159,7 @@ impl fmt::Debug for Token {
 pub struct Link {
     client: Client,
     address: Address,
+    answer_max: usize,
 }
 
 impl Link {
@@ -178,7 +179,13 @@ impl Link {
             .timeout(WHOLE_WITHIN)
             .pool_max_idle_per_host(1);
         let builder = if address.is_own_machine() { builder.no_proxy() } else { builder };
-        Ok(Self { client: builder.build().map_err(LinkError::Client)?, address })
+        Ok(Self { client: builder.build().map_err(LinkError::Client)?, address, answer_max: ANSWER_MAX })
+    }
+
+    /// The same way for answers of up to so many bytes.
+    #[must_use]
+    pub fn taking(self, answer_max: usize) -> Self {
+        Self { answer_max, ..self }
     }
 
     /// Sends a message and reads the answer.
@@ -215,7 +222,7 @@ impl Link {
         let retry_after = retry_after(response.headers());
         let mut bytes = Vec::new();
         while let Some(chunk) = response.chunk().await.map_err(Failure::Unreachable)? {
-            if bytes.len() + chunk.len() > ANSWER_MAX {
+            if bytes.len() + chunk.len() > self.answer_max {
                 return Err(Failure::Strange { status: status.as_u16(), retry_after });
             }
             bytes.extend_from_slice(&chunk);

@@ -79,7 +79,7 @@ fn sessions_held(shared: &Shared) -> super::plan::Held {
 }
 
 /// Ends a session whose token is not good any more, unless there is a newer one already.
-fn forget(sessions: &watch::Sender<Option<Arc<Session>>>, lost: &Arc<Session>) {
+pub(super) fn forget(sessions: &watch::Sender<Option<Arc<Session>>>, lost: &Arc<Session>) {
     sessions.send_if_modified(|present| {
         let is_same = present.as_ref().is_some_and(|present| Arc::ptr_eq(present, lost));
         if is_same {
@@ -153,7 +153,9 @@ fn worst(view: &UnitView) -> Option<(WallMs, CentiCelsius)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::site::UnitType;
+    use crate::desired::kept::Kept;
+    use crate::desired::{RulesFrom, Standing};
+    use crate::site::{Site, UnitType};
     use frostguard_shared::chain::Hash;
     use frostguard_shared::ids::{EpochId, HubId, UnitId};
     use frostguard_shared::point::Channel;
@@ -175,6 +177,11 @@ mod tests {
         }
     }
 
+    fn site() -> Site {
+        let (people, units, devices, outputs) = Default::default();
+        Site { name: "Shop".into(), zone: jiff::tz::TimeZone::UTC, people, units, devices, outputs }
+    }
+
     fn view(status: UnitStatus, points: Vec<PointView>) -> View {
         let limits = (Some(CentiCelsius::literal(-3000)), Some(CentiCelsius::literal(-1500)));
         let unit = UnitView {
@@ -184,6 +191,7 @@ mod tests {
             kind: UnitType::Freezer,
             status,
             limits,
+            rules_from: RulesFrom::Site,
             points,
         };
         View {
@@ -198,6 +206,8 @@ mod tests {
             sources: Default::default(),
             outputs: Default::default(),
             storage_fault: None,
+            standing: Arc::new(Standing::of(site().into(), Kept::nothing(HubId::from_bytes([2; 16])))),
+            identify: None,
         }
     }
 

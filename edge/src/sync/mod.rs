@@ -1,11 +1,13 @@
 //! Sync: takes the record to the cloud, exactly once and in order, through any outage.
 //!
 //! [`plan`] decides what to do next, [`batch`] makes it, [`http`] carries it; here the step is done and what came of it
-//! is told to the plan. It reads the journal on a connection of its own and asks the watch for three things alone: to
-//! note what the cloud holds, to take the cloud's time, and to begin a new epoch. Nothing of the hub waits for it, and
+//! is told to the plan. It reads the journal on connections of its own and asks the watch for little: to
+//! note what the cloud holds, to take the cloud's time, and to begin a new epoch; and it brings it what the cloud desires
+//! ([`desired`]). Nothing of the hub waits for it, and
 //! whatever happens to it is shown and tried again: it never ends the hub.
 
 pub mod batch;
+mod desired;
 pub mod enrol;
 pub mod http;
 mod live;
@@ -17,18 +19,20 @@ pub(crate) mod tls;
 
 use crate::clock::Clock;
 use crate::config::CloudConfig;
+use crate::desired::Standing;
 use crate::enrolment::Enrolment;
 use crate::entropy::backoff;
 use crate::store::journal::{Anew, Heads, Held};
 use crate::store::outbox::Wanted;
 use crate::store::{Outbox, StoreError};
-use crate::watch::View;
+use crate::watch::{Decided, View};
 use batch::{BatchError, Prepared, Sender};
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::chain::{Hash, digest};
 use frostguard_shared::ids::SiteId;
 use frostguard_shared::signature::PublicKey;
 use frostguard_shared::time::BoottimeMs;
+use frostguard_shared::wire::desired::Signed;
 use frostguard_shared::wire::{site, to_bytes};
 use http::{Address, Link};
 use plan::Plan;
@@ -58,6 +62,11 @@ pub enum Order {
     ClockSet(oneshot::Sender<()>),
     /// Begin a new epoch; answered with what is durable then, or why it cannot begin.
     BeginAnew(Anew, oneshot::Sender<Result<Heads, StoreError>>),
+    /// Do what was decided on a document; answered with how it stands then, or, if it was decided by what is no longer the
+    /// case, how it stands now.
+    Configure(Box<Decided>, oneshot::Sender<Result<Arc<Standing>, Arc<Standing>>>),
+    /// Take a command; answered with how it stands then.
+    Command(Signed, oneshot::Sender<Arc<Standing>>),
 }
 
 /// How an order reaches the watch. An order that wants an answer waits for its place; the others may be dropped, for
@@ -162,12 +171,12 @@ async fn serve(shared: &Shared, enrolment: &Enrolment) {
         view.name = Some(format!("{}, {}", enrolment.organization_name, enrolment.site_name));
         view.error = None;
     });
-    // A connection for the record and one for the live status: neither waits for the other.
+    // A connection for the record, one for the live status and one for what is desired: none waits for another.
     let links = Address::parse(&enrolment.url).map_err(|fault| with_causes(&fault)).and_then(|address| {
         let open = || Link::open(address.clone(), shared.config.ca_file.as_deref(), &shared.clock);
-        open().and_then(|record| Ok((record, open()?))).map_err(|fault| with_causes(&fault))
+        open().and_then(|record| Ok((record, open()?, open()?))).map_err(|fault| with_causes(&fault))
     });
-    let (record, status) = match links {
+    let (record, status, wishes) = match links {
         Ok(links) => links,
         Err(error) => {
             tracing::error!(error, "there is no way to the cloud");
@@ -184,6 +193,7 @@ async fn serve(shared: &Shared, enrolment: &Enrolment) {
     tokio::select! {
         () = rounds.run() => {}
         () = live::run(shared, status, &sessions) => {}
+        () = desired::run(shared, wishes, enrolment.cloud, &sessions) => {}
     }
 }
 
@@ -192,8 +202,15 @@ impl Shared {
         self.clock.sample().boottime
     }
 
+    /// The site as it is told: with the rules that are in force.
+    fn site(&self) -> site::Site {
+        let standing = Arc::clone(&self.views.borrow().standing);
+        // Rules that could be read as JSON can be written as such.
+        standing.site.message(self.site.id).unwrap_or_else(|_| (*self.site).clone())
+    }
+
     fn site_hash(&self) -> Hash {
-        digest(&to_bytes(&*self.site))
+        digest(&to_bytes(&self.site()))
     }
 
     /// Shows a state with what belongs to it. Its beginning is noted when it is another than before.

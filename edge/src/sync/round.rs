@@ -110,7 +110,7 @@ impl<'a> Rounds<'a> {
 
     async fn send_site(&mut self) {
         let Some(session) = self.session() else { return };
-        let answer = super::http::packed(&*self.shared.site);
+        let answer = super::http::packed(&self.shared.site());
         let sent = match answer {
             Ok(body) => self.link.send(path::SITE, body, Some(&session.token)).await,
             Err(failure) => Err(failure),

@@ -6,14 +6,13 @@
 
 use super::{Watch, WatchError};
 use crate::entropy;
-use crate::site::rules_hash;
 use crate::store::carry::Carried;
 use crate::store::journal::{Also, Anew, BootRow};
 use crate::store::{Draft, StoreError};
 use frostguard_shared::axis::{Axis, AxisPast, Correction};
 use frostguard_shared::event::{Fact, Subject};
 use frostguard_shared::ids::EpochId;
-use frostguard_shared::rules::{AlertChange, EpisodeKey, Record, Why};
+use frostguard_shared::rules::{AlertChange, EpisodeKey, Why};
 use frostguard_shared::time::{Boot, ClockSample, RuleMs};
 use std::sync::Arc;
 
@@ -75,7 +74,7 @@ impl Watch {
     }
 
     /// What lies beside the record in the journal: which alert each open episode is, how far outputs were told, frames
-    /// that wait for the clock, and the enrolment. What the cloud holds of a new epoch is nothing.
+    /// that wait for the clock, the enrolment, and what was asked of the hub. What the cloud holds of a new epoch is nothing.
     pub(super) fn carry_beside(&mut self, waiting: Vec<(RuleMs, Vec<u8>)>) {
         let open: Vec<EpisodeKey> = self.state.alerts().map(|(episode, _)| *episode).collect();
         self.alerts.retain(|episode, _| open.contains(episode));
@@ -90,6 +89,11 @@ impl Watch {
         }
         if let Some((cloud, site)) = self.enrolled {
             self.journal.also(Also::Enrolled { cloud, site });
+        }
+        self.journal.also(Also::Configuration { step: self.configuration.recorded() });
+        self.commands.begin_anew();
+        for (command, entry) in self.commands.ledger().entries() {
+            self.journal.also(Also::Command { command: *command, entry: entry.clone() });
         }
         self.acknowledged.clear();
     }
@@ -124,21 +128,10 @@ impl Watch {
         Ok(())
     }
 
-    /// Applies the site's rules if they differ from those in force, and assigns points that are new. A new epoch says
-    /// both anew, for whoever reads it alone; what is said again changes nothing of what is known.
+    /// Applies the rules in force if the record knows others, and assigns points that are new. A new epoch says both anew,
+    /// for whoever reads it alone; what is said again changes nothing of what is known.
     pub(super) fn apply_site(&mut self, is_new_epoch: bool) -> Result<(), WatchError> {
-        let rules = self.site.rules();
-        let same_rules = *self.state.rules() == rules;
-        if is_new_epoch || !same_rules {
-            let hash = rules_hash(&rules).map_err(WatchError::Rules)?;
-            let json = serde_json::to_vec(&rules).map_err(WatchError::Rules)?;
-            self.journal.also(Also::Rules { hash, rules: json });
-            let stamp = self.axis.stamp(self.now);
-            self.append_stamped(stamp, Draft::new(Fact::ConfigApplied { hash, source: "site.toml".into() }))?;
-            if !same_rules {
-                self.fold(&Record::rules(stamp.rule, rules))?;
-            }
-        }
+        self.say_rules(is_new_epoch)?;
         let site = Arc::clone(&self.site);
         for (device, channel, point) in site.points() {
             let known =

@@ -6,7 +6,7 @@
 use super::{Watch, WatchError};
 use crate::intake::{LastHeard, Verdict};
 use crate::site::{Device, Point};
-use crate::sources::{ChannelValue, Decoded, Frame, Heard, Refusal};
+use crate::sources::{Address, ChannelValue, Decoded, Frame, Heard, Refusal};
 use crate::store::Draft;
 use frostguard_shared::axis::{Placement, Stamp};
 use frostguard_shared::event::{Fact, Subject};
@@ -23,7 +23,10 @@ impl Watch {
     pub fn hear(&mut self, heard: Heard, now: ClockSample) -> Result<(), WatchError> {
         self.begin(now)?;
         match heard {
-            Heard::Frame(frame) => self.frame(&frame)?,
+            Heard::Frame(frame) => {
+                self.configuration.delivered(source_of(frame.address), self.now.boottime);
+                self.frame(&frame)?;
+            }
             Heard::Refused { source, refusal } => self.refused(source, &refusal),
             Heard::Source { source, fault } => {
                 if self.sources.get(source) != Some(&fault) {
@@ -126,6 +129,14 @@ impl Watch {
                 Ok(())
             }
         }
+    }
+}
+
+/// The source that a frame of this address comes by.
+fn source_of(address: Address) -> &'static str {
+    match address {
+        Address::Mac(_) => "ble",
+        Address::Eui(_) => "lorawan",
     }
 }
 

@@ -34,6 +34,9 @@ impl Watch {
                 self.journal.also(Also::Acknowledged { stream, seq });
             }
         }
+        if !self.standing().received.is_empty() {
+            self.stands();
+        }
         if let Some((size, note)) = held.checkpoint {
             self.journal.also(Also::Checkpoint { size, note });
         }

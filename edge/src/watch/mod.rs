@@ -7,12 +7,15 @@
 mod anew;
 mod arrival;
 mod cloud;
+mod commands;
+mod configuration;
 mod effects;
 mod late;
 mod reconcile;
 mod start;
 mod view;
 
+pub use configuration::{Decided, Wish};
 pub use start::StartError;
 pub use view::{AlarmView, PointView, UnitView, View};
 
@@ -24,6 +27,8 @@ use crate::intake::Intake;
 use crate::site::Site;
 use crate::store::journal::{Also, BootRow, Stream};
 use crate::store::{Draft, Journal, StoreError};
+use commands::Commands;
+use configuration::Configuration;
 use frostguard_shared::axis::{Axis, Correction, Stamp};
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::event::{Actor, ActorKind, Fact, Subject};
@@ -76,6 +81,12 @@ pub enum Refused {
     /// It was quieted four times already.
     #[error("it was quieted four times already; someone has to acknowledge it")]
     QuietTooOften,
+    /// No document waits, or another one than was meant.
+    #[error("nothing of the kind waits for a decision any more")]
+    NothingWaits,
+    /// The document names other units than the hub has by now.
+    #[error("it no longer fits the units of this hub; it has to be made anew in the cloud")]
+    DoesNotFit,
     /// It could not be recorded, so it did not happen.
     #[error("it holds for now, but the record of it cannot be written yet")]
     NotRecorded,
@@ -113,6 +124,8 @@ pub struct Watch {
     acknowledged: BTreeMap<Stream, u64>,
     enrolled: Option<(PublicKey, SiteId)>,
     voucher: Voucher,
+    configuration: Configuration,
+    commands: Commands,
     now: ClockSample,
 }
 
@@ -124,6 +137,8 @@ impl Watch {
     /// The watch cannot go on.
     pub fn tick(&mut self, now: ClockSample) -> Result<(), WatchError> {
         self.begin(now)?;
+        self.settle()?;
+        self.do_commands()?;
         self.settle()
     }
 
@@ -267,6 +282,10 @@ impl Watch {
                 self.journal.also(Also::Announced { output, events_seq: seq });
                 self.urgent = true;
             }
+            Report::Answered { output, call } => {
+                self.configuration.answered(&output, call);
+                self.commands.answered(&output, call);
+            }
             Report::State { output, fault } => {
                 let before = self.outputs.insert(output.clone(), fault.clone());
                 match (before.flatten(), fault) {
@@ -343,6 +362,8 @@ impl Watch {
 
     /// Commits what must be durable now, and what has waited long enough.
     fn settle(&mut self) -> Result<(), WatchError> {
+        self.conclude_trial()?;
+        self.conclude_test()?;
         if self.until_refold(self.now) == 0
             && let Some(from) = self.need_history.take()
         {
@@ -407,6 +428,7 @@ impl Watch {
                     tracing::info!("the journal can be written again");
                 }
                 (self.urgent, self.group_began) = (false, None);
+                self.configuration.committed();
             }
             Err(fault) => {
                 self.count("commits.failed");

@@ -6,6 +6,8 @@
 //! fails, which is then an alarm of its own.
 
 use super::anew::boot_before;
+use super::commands::Commands;
+use super::configuration::Configuration;
 use super::{Watch, WatchError};
 use crate::clock::Voucher;
 use crate::entropy::{self, EntropyError};
@@ -81,11 +83,21 @@ impl Watch {
         // What was recorded after the snapshot caused nothing, or a newer snapshot would have been written with it; only
         // a late value may still ask for its history, if the process died before it was folded again.
         let (state, effects) = refold(tail.snapshot.clone(), tail.records.clone());
-        let mut watch = Self::assembled(site, identity, journal, state, &tail, axis, boot, group, now);
+        let (mut configuration, damage) = Configuration::open(state_dir, Arc::clone(&site), identity.hub());
+        configuration.has_recorded(tail.recorded);
+        let mut watch =
+            Self::assembled(site, identity, journal, state, &tail, axis, boot, group, configuration, now);
         watch.resume_late(effects);
+        watch.resume_configuration();
         let untold = watch.run_begins(&tail, before, is_same_boot)?;
+        if let Some((what, kept_as)) = damage {
+            watch.append(Draft::new(Fact::StorageDamaged { what, kept_as }))?;
+        }
         watch.apply_site(tail.is_new)?;
+        watch.resume_trial();
         watch.resume_news(&tail, untold);
+        watch.settle()?;
+        watch.do_commands()?;
         watch.settle()?;
         Ok(watch)
     }
@@ -100,6 +112,7 @@ impl Watch {
         axis: Axis,
         boot: BootRow,
         group: DurationMs,
+        configuration: Configuration,
         now: ClockSample,
     ) -> Self {
         let mut intake = Intake::remembering(&tail.readings, &tail.late);
@@ -133,6 +146,8 @@ impl Watch {
             acknowledged: tail.acknowledged.clone(),
             enrolled: tail.enrolled,
             voucher: Voucher::WALL_CLOCK,
+            configuration,
+            commands: Commands::of(tail.commands.clone()),
             now,
         }
     }
@@ -390,4 +405,7 @@ fn take_over(journal: &mut Journal, tail: &mut Tail, carried: &Carried, boot_id:
     tail.alerts = carried.alerts.clone();
     tail.announced = carried.announced.clone();
     tail.enrolled = carried.enrolled;
+    tail.recorded = carried.recorded;
+    tail.commands = carried.commands.clone();
+    tail.commands.begin_anew();
 }

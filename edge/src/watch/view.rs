@@ -4,6 +4,7 @@
 
 use super::Watch;
 use crate::annunciators::{Alarm, Desired};
+use crate::desired::{RulesFrom, Standing};
 use crate::site::UnitType;
 use frostguard_shared::alarm::Sounding;
 use frostguard_shared::ids::{HubId, PointId, UnitId};
@@ -40,6 +41,10 @@ pub struct View {
     pub outputs: BTreeMap<String, Option<String>>,
     /// Why the record cannot be written, if it cannot.
     pub storage_fault: Option<String>,
+    /// How it stands with what the cloud desires.
+    pub standing: Arc<Standing>,
+    /// The name by which the hub shows itself, while somebody looks for it.
+    pub identify: Option<String>,
 }
 
 /// A unit as it is shown.
@@ -57,6 +62,8 @@ pub struct UnitView {
     pub status: UnitStatus,
     /// Its limits, lower and upper; none is shown as such.
     pub limits: (Option<CentiCelsius>, Option<CentiCelsius>),
+    /// Where its rules come from.
+    pub rules_from: RulesFrom,
     /// Its points.
     pub points: Vec<PointView>,
 }
@@ -106,7 +113,13 @@ impl Watch {
             news: self.news.clone(),
             storage_fault: self.storage_fault.clone(),
             told: Arc::clone(&self.told_at_start),
+            call: self.configuration.call(),
+            identify: self.shown_as(),
         }
+    }
+
+    fn shown_as(&self) -> Option<String> {
+        self.commands.is_shown(self.now.boottime).then(|| self.site.name.clone())
     }
 
     /// What the page shows.
@@ -123,6 +136,8 @@ impl Watch {
             sources: self.sources.clone(),
             outputs: self.outputs.clone(),
             storage_fault: self.storage_fault.clone(),
+            standing: self.standing(),
+            identify: self.shown_as(),
         }
     }
 
@@ -158,6 +173,7 @@ impl Watch {
             kind: unit.kind,
             status: self.state.status(unit.id),
             limits,
+            rules_from: self.configuration.standing().rules_from(unit),
             points: points.collect(),
         }
     }

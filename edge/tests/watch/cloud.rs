@@ -12,11 +12,12 @@ use frostguard_shared::chain::{Hash, genesis, link};
 use frostguard_shared::checkpoint::Checkpoint;
 use frostguard_shared::claim::ClaimCode;
 use frostguard_shared::event::Event;
-use frostguard_shared::ids::{EpochId, HubId, SiteId};
+use frostguard_shared::ids::{CommandId, EpochId, HubId, SiteId};
 use frostguard_shared::reading::READING_BYTES;
 use frostguard_shared::signature::{PublicKey, SecretKey, enrol_text, enrolled_text, login_text, time_text};
 use frostguard_shared::time::WallMs;
 use frostguard_shared::tree::Frontier;
+use frostguard_shared::wire::desired::{Desired, Poll, Signed};
 use frostguard_shared::wire::live::Live;
 use frostguard_shared::wire::login::*;
 use frostguard_shared::wire::record::{Acknowledged, Events, Readings};
@@ -69,6 +70,12 @@ pub struct Memory {
     pub standing: Option<Standing>,
     /// A reading that it never takes.
     pub poison: Option<u64>,
+    /// The document that it desires, signed in whatever way.
+    pub document: Option<(u64, Signed)>,
+    /// Commands that it asks for, with their ids.
+    pub commands: Vec<(CommandId, Signed)>,
+    /// What hubs have said that they know.
+    pub polls: Vec<Poll>,
     /// Its wall clock.
     pub time: i64,
     nonce: u8,
@@ -187,6 +194,7 @@ impl Inner {
                 match to {
                     path::EVENTS => events(memory, from_bytes(body).unwrap()),
                     path::READINGS => readings(memory, &from_bytes(body).unwrap()),
+                    path::DESIRED => Ok(self.desired(memory, &from_bytes(body).unwrap())),
                     path::LIVE => {
                         memory.live.push(from_bytes(body).unwrap());
                         Ok(Vec::new())
@@ -199,6 +207,21 @@ impl Inner {
                 }
             }
         }
+    }
+
+    /// What is desired and not known; this double does not hold an answer back, so a hub asks it often.
+    fn desired(&self, memory: &mut Memory, poll: &Poll) -> Vec<u8> {
+        if memory.polls.last() != Some(poll) {
+            memory.polls.push(poll.clone());
+        }
+        let known = |command: &CommandId| poll.received.contains(command);
+        let document = memory.document.clone().filter(|(version, _)| *version > poll.decided);
+        let commands = memory.commands.iter().filter(|(command, _)| !known(command));
+        let desired = Desired {
+            document: document.map(|(_, signed)| signed),
+            commands: commands.map(|(_, signed)| signed.clone()).collect(),
+        };
+        if desired == Desired::default() { Vec::new() } else { to_bytes(&desired) }
     }
 
     fn enrol(&self, memory: &mut Memory, asked: &Enrol) -> Answer {

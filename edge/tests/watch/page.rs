@@ -77,6 +77,25 @@ fn five_wrong_pins_are_refused_one_by_one_and_the_sixth_is_not_even_looked_at() 
 }
 
 #[test]
+fn a_form_that_is_refused_unread_ends_its_connection_and_says_so() {
+    let world = World::new();
+    let page = Served::of(&world);
+    for (host, origin, status) in [
+        (page.address.to_string(), "http://evil.example", "403"),
+        (format!("evil.example:{}", page.address.port()), "http://evil.example", "421"),
+    ] {
+        let mut stream = TcpStream::connect(page.address).unwrap();
+        let head = format!("POST /alarms/x/quiet HTTP/1.1\r\nHost: {host}\r\nOrigin: {origin}\r\n");
+        stream.write_all(format!("{head}Content-Length: 3\r\n\r\na=b").as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        let answer = answer.to_lowercase();
+        assert!(answer.starts_with(&format!("http/1.1 {status}")), "{answer}");
+        assert!(answer.contains("\r\nconnection: close\r\n"), "{answer}");
+    }
+}
+
+#[test]
 fn a_name_that_is_not_the_hubs_and_a_form_of_another_site_are_refused() {
     let world = World::new();
     let page = Served::of(&world);

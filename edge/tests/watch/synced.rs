@@ -112,6 +112,14 @@ impl Synced {
                     let heads = self.world.watch().heads();
                     assert!(answer.send(begun.map(|()| heads)).is_ok());
                 }
+                Order::Configure(decided, answer) => {
+                    let done = self.world.watch().configure(*decided, now).unwrap();
+                    assert!(answer.send(done).is_ok());
+                }
+                Order::Command(signed, answer) => {
+                    let standing = self.world.watch().command(&signed, now).unwrap();
+                    assert!(answer.send(standing).is_ok());
+                }
             }
         }
         let heads = self.world.watch().heads();

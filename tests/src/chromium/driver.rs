@@ -34,7 +34,8 @@ impl Driver {
     /// Whether a driver at this port takes sessions.
     pub fn is_ready(port: u16) -> bool {
         let url = format!("http://127.0.0.1:{port}/status");
-        let answer = agent().get(&url).call().ok().and_then(|mut answer| answer.body_mut().read_to_string().ok());
+        let answer =
+            agent().get(&url).call().ok().and_then(|mut answer| answer.body_mut().read_to_string().ok());
         answer.is_some_and(|text| text.contains("\"ready\":true"))
     }
 
@@ -129,10 +130,17 @@ fn answer(
     let text = response.body_mut().with_config().limit(64 * 1024 * 1024).read_to_string().map_err(failed)?;
     let mut told: Value =
         serde_json::from_str(&text).map_err(|source| SiteError::Json { what: url.to_owned(), source })?;
-    if response.status().is_success() { Ok(told["value"].take()) } else { Err(unexpected("refuses", &told["value"])) }
+    if response.status().is_success() {
+        Ok(told["value"].take())
+    } else {
+        Err(unexpected("refuses", &told["value"]))
+    }
 }
 
 fn unexpected(what: &str, told: &Value) -> SiteError {
     let message = told["message"].as_str().map_or_else(|| told.to_string(), str::to_owned);
-    SiteError::Unexpected(format!("the browser's driver {what}: {}", message.lines().next().unwrap_or_default()))
+    SiteError::Unexpected(format!(
+        "the browser's driver {what}: {}",
+        message.lines().next().unwrap_or_default()
+    ))
 }

@@ -69,7 +69,8 @@ impl Chromium {
         let told = self.driver.run(tell, json!([]))?;
         let first_paint = told["paint"].as_f64().map(|ms| Duration::from_secs_f64(ms / 1_000.0));
         let bytes = told["bytes"].as_u64();
-        let bytes = bytes.ok_or_else(|| SiteError::Unexpected(format!("the page counts no bytes: {told}")))?;
+        let bytes =
+            bytes.ok_or_else(|| SiteError::Unexpected(format!("the page counts no bytes: {told}")))?;
         Ok(Loaded { bytes, foreign: words(&told["foreign"]), first_paint })
     }
 }

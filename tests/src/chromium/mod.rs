@@ -102,10 +102,14 @@ impl Chromium {
     pub fn start(state: &Path, base: &str) -> Result<Chromium, SiteError> {
         let port = free_port()?;
         let port_argument = format!("--port={port}");
-        let mut daemon = Daemon::start("chromedriver", Path::new("chromedriver"), [&port_argument], &[], state)?;
+        let mut daemon =
+            Daemon::start("chromedriver", Path::new("chromedriver"), [&port_argument], &[], state)?;
         let driver = wait_for("the browser's driver answers", READY_WITHIN, || {
             if let Some(status) = daemon.ended() {
-                return Some(Err(format!("the browser's driver ended at once ({status}): {}", daemon.stderr())));
+                return Some(Err(format!(
+                    "the browser's driver ended at once ({status}): {}",
+                    daemon.stderr()
+                )));
             }
             Driver::is_ready(port).then_some(Ok(()))
         })?;

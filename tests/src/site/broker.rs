@@ -7,6 +7,8 @@ use std::net::{Ipv4Addr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Pid, Signal, kill_process};
+
 use crate::clock::wait_for;
 use crate::error::SiteError;
 use crate::process::{Daemon, free_port};
@@ -45,6 +47,28 @@ impl Broker {
     /// Its port on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
+    }
+
+    /// Holds it: its connections stay, but it answers nobody.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn hold(&self) -> Result<(), SiteError> {
+        self.signal(Signal::STOP)
+    }
+
+    /// Lets it go on after it was held.
+    ///
+    /// # Errors
+    /// When it cannot be signalled.
+    pub fn let_go(&self) -> Result<(), SiteError> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<(), SiteError> {
+        let id = i32::try_from(self.daemon.id()).ok().and_then(Pid::from_raw);
+        let id = id.ok_or_else(|| SiteError::Unexpected("the broker has no process id".to_owned()))?;
+        kill_process(id, signal).map_err(|fault| SiteError::io("signal the broker")(fault.into()))
     }
 
     /// Ends it.

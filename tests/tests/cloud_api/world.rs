@@ -4,12 +4,13 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use frostguard_cloud::api::caller::ApiState;
 use frostguard_cloud::api::origin::{OwnAddress, Peer};
 use frostguard_cloud::watch::Pace;
+use frostguard_shared::signature::SecretKey;
 use frostguard_tests::cloud::database::Database;
 use frostguard_tests::cloud::fixture::{self, Organization};
 use frostguard_tests::cloud::pgbouncer::{PgBouncer, Pooling};
@@ -99,7 +100,9 @@ impl World {
         });
         let url = pooler.as_ref().map_or_else(|| database.url(), |pooler| database.url_at(pooler.port()));
         let port = serve(url);
-        let agent = Agent::config_builder().http_status_as_error(false).build().new_agent();
+        // Whoever refuses a body before reading it closes the connection, which must not be used again.
+        let agent = Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
+        let agent = agent.build().new_agent();
         World { database, pooler, agent, port }
     }
 
@@ -216,7 +219,9 @@ fn serve(url: String) -> u16 {
             let database = frostguard_cloud::store::Database::connect(&url, CONNECTIONS).unwrap();
             // Merged into another router, as the service does it.
             let own = OwnAddress::of(&format!("http://127.0.0.1:{port}"), Peer::Connected);
-            let routes = frostguard_cloud::api::routes(ApiState::new(database, own, Pace::default()));
+            let key = Arc::new(SecretKey::from_seed(&[9; 32]));
+            let state = ApiState::new(database, own, key, Pace::default());
+            let routes = frostguard_cloud::api::routes(state);
             let routes = axum::Router::new().merge(routes);
             axum::serve(listener, routes).await.unwrap();
         });

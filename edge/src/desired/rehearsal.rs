@@ -1,0 +1,161 @@
+//! The rehearsal: what the last day would have been under other rules. Pure.
+//!
+//! Owns the tally and the verdict. The same engine folds the same records twice, once under the rules in force and once
+//! under those proposed, so that both are judged by what they would have done. A limit that a unit would have broken
+//! most of the day, or an alarm that would have come again and again, is most likely a slip of the finger.
+
+use crate::site::Site;
+use frostguard_shared::ids::UnitId;
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::{
+    AlertChange, Effect, Input, Record, SiteRules, State, ThermalRule, refold, step,
+};
+use frostguard_shared::time::{DurationMs, RuleMs};
+use std::collections::BTreeMap;
+
+/// How far back is looked.
+pub const REACH: DurationMs = DurationMs::minutes(24 * 60);
+/// What is known of a unit over less than this says nothing of a day.
+const SPAN_MIN: DurationMs = DurationMs::minutes(60);
+/// More alerts of one unit in a day are no news but noise, unless it was as loud already.
+const ALERTS_MAX: u32 = 12;
+
+/// What was seen of one unit.
+#[derive(Clone, Copy, Debug)]
+struct Tally {
+    first: RuleMs,
+    last: RuleMs,
+    values: u64,
+    outside_before: u64,
+    outside_after: u64,
+    /// The value furthest outside the proposed limits, with its distance in 0.01 °C.
+    worst: Option<(i32, CentiCelsius)>,
+}
+
+/// One side of the comparison.
+struct Run {
+    state: State,
+    alerts: BTreeMap<UnitId, u32>,
+}
+
+/// The last day under the rules in force and under those proposed.
+pub struct Rehearsal {
+    from: RuleMs,
+    before: Run,
+    after: Run,
+    tallies: BTreeMap<UnitId, Tally>,
+}
+
+impl Run {
+    fn new(snapshot: State, rules: &SiteRules) -> Self {
+        let record = Record::rules(snapshot.frontier(), rules.clone());
+        // What ends by the change itself is no part of the day.
+        let (state, _) = step(snapshot, &record);
+        Self { state, alerts: BTreeMap::new() }
+    }
+
+    fn take(&mut self, records: Vec<Record>, from: RuleMs) {
+        let frontier = self.state.frontier();
+        let records = records.into_iter().filter(|record| record.at >= frontier).collect();
+        let (state, effects) = refold(std::mem::take(&mut self.state), records);
+        self.state = state;
+        for effect in effects {
+            if let Effect::Alert { at, episode, change } = effect
+                // One that comes back sounds again.
+                && matches!(change, AlertChange::Raised { .. } | AlertChange::Relapsed { .. })
+                && at >= from
+            {
+                *self.alerts.entry(episode.unit).or_default() += 1;
+            }
+        }
+    }
+}
+
+impl Rehearsal {
+    /// Begins from a snapshot of the rules' state; what lies before `from` only leads up to the day.
+    pub fn new(snapshot: State, from: RuleMs, in_force: &SiteRules, proposed: &SiteRules) -> Self {
+        let before = Run::new(snapshot.clone(), in_force);
+        let after = Run::new(snapshot, proposed);
+        Self { from, before, after, tallies: BTreeMap::new() }
+    }
+
+    /// Takes records that follow those taken before.
+    pub fn take(&mut self, records: Vec<Record>) {
+        // The assignments in these records must be known before their values are counted.
+        self.before.take(records.clone(), self.from);
+        for record in &records {
+            self.count(record);
+        }
+        self.after.take(records, self.from);
+    }
+
+    fn count(&mut self, record: &Record) {
+        let Input::Reading { point, temperature, quality, .. } = record.input else { return };
+        let Some(state) = self.before.state.point(point) else { return };
+        if record.at < self.from || !quality.is_valid() || !state.assignment.role.alarms() {
+            return;
+        }
+        let unit = state.assignment.unit;
+        let rule = |run: &Run| run.state.rules().units.get(&unit).and_then(|rules| rules.thermal);
+        let (before, after) = (rule(&self.before), rule(&self.after));
+        let tally = self.tallies.entry(unit).or_insert(Tally {
+            first: record.at,
+            last: record.at,
+            values: 0,
+            outside_before: 0,
+            outside_after: 0,
+            worst: None,
+        });
+        (tally.first, tally.last) = (tally.first.min(record.at), tally.last.max(record.at));
+        tally.values += 1;
+        tally.outside_before += u64::from(is_outside(before.as_ref(), temperature));
+        if is_outside(after.as_ref(), temperature) {
+            tally.outside_after += 1;
+            let distance = after.as_ref().map_or(0, |rule| rule.distance(temperature));
+            if tally.worst.is_none_or(|(known, _)| distance > known) {
+                tally.worst = Some((distance, temperature));
+            }
+        }
+    }
+
+    /// Why the proposed rules cannot be meant, if the day says so; time passes until `now` first.
+    pub fn verdict(mut self, now: RuleMs, site: &Site) -> Option<String> {
+        self.before.take(vec![Record::tick(now)], self.from);
+        self.after.take(vec![Record::tick(now)], self.from);
+        site.units.iter().find_map(|unit| {
+            let broken = self.tallies.get(&unit.id).and_then(|tally| mostly_outside(tally, &unit.name));
+            broken.or_else(|| self.noisy(unit.id, &unit.name))
+        })
+    }
+
+    fn noisy(&self, unit: UnitId, name: &str) -> Option<String> {
+        let of = |run: &Run| run.alerts.get(&unit).copied().unwrap_or(0);
+        let (before, after) = (of(&self.before), of(&self.after));
+        (after > ALERTS_MAX && after > before.saturating_mul(2)).then(|| {
+            format!(
+                "\"{name}\" would have alarmed {after} times in the last day, and has {before} times as it is"
+            )
+        })
+    }
+}
+
+fn is_outside(rule: Option<&ThermalRule>, value: CentiCelsius) -> bool {
+    rule.is_some_and(|rule| rule.sides(value) != (false, false))
+}
+
+fn mostly_outside(tally: &Tally, name: &str) -> Option<String> {
+    let Tally { values, outside_before, outside_after, .. } = *tally;
+    let was_well = outside_before * 2 <= values;
+    if tally.last - tally.first < SPAN_MIN || !was_well || outside_after * 2 <= values {
+        return None;
+    }
+    let (worst_by, worst) = tally.worst?;
+    let share = outside_after * 100 / values;
+    let by = format!("{}.{:02}", worst_by / 100, worst_by % 100);
+    Some(format!(
+        "\"{name}\" would have been outside these limits for {share} % of its {values} values of the last day, the worst {worst} °C, {by} °C beyond"
+    ))
+}
+
+#[cfg(test)]
+mod tests;
