@@ -84,7 +84,7 @@ fn described() -> (Router<ApiState>, OpenApi) {
         .routes(need::<Look>(routes!(hubs::hubs)))
         .routes(need::<Look>(routes!(hubs::hub)))
         .routes(need::<Look>(routes!(rules::rules)))
-        .routes(need::<Configure>(routes!(rules::change)))
+        .routes(need::<Configure>(routes!(rules::change_rules)))
         .routes(need::<Look>(routes!(hubs::configuration)))
         .routes(need::<Respond>(routes!(commands::acknowledge)))
         .routes(need::<Look>(routes!(commands::commands_of)))

@@ -335,7 +335,7 @@ pub(super) async fn rules(
         ApiError, NoSuchId, BodyRefused, FieldsRefused
     )
 )]
-pub(super) async fn change(
+pub(super) async fn change_rules(
     State(state): State<ApiState>,
     mut caller: Caller<Configure>,
     Named(unit): Named<UnitId>,
