@@ -353,6 +353,8 @@ impl Watch {
     pub(super) fn resume_trial(&mut self) {
         if self.configuration.kept.on_trial.is_some() {
             self.begin_trial();
+            // That the record can be written is seen by writing it, even if nothing is heard for a while.
+            self.urgent = true;
         }
     }
 
