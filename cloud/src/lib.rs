@@ -3,7 +3,7 @@
 //! The modules in the order in which a record passes them:
 //! [`hub`] speaks to hubs (login, enrolment, batches); [`ingest`] decides what of a batch is taken and what follows from
 //! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it to whoever [`sign_in`] or a key lets in,
-//! and [`watch`] tells them what changes. Around them: [`config`] says where
+//! [`watch`] tells them what changes, and [`dashboard`] is the page that shows it to people. Around them: [`config`] says where
 //! things are, [`key`] is what the hubs pin, [`admission`] bounds what is in work, [`clock`] and [`entropy`] are the only places that read time and randomness,
 //! [`counters`] tells operators how it goes, [`service`] puts all of it together, [`commands`] is what an operator types.
 //!
@@ -20,6 +20,7 @@ pub mod clock;
 pub mod commands;
 pub mod config;
 pub mod counters;
+pub mod dashboard;
 pub mod entropy;
 #[cfg(feature = "faults")]
 pub mod faults;

@@ -9,6 +9,7 @@ use crate::api;
 use crate::api::caller::ApiState;
 use crate::config::{Config, ConfigError};
 use crate::counters;
+use crate::dashboard;
 use crate::hub::{self, HubState};
 use crate::key::{self, KeyError};
 use crate::store::safety::{self, SafetyError};
@@ -115,6 +116,7 @@ impl Service {
             .merge(hubs)
             .merge(people)
             .route("/healthz", get(|| async { "ok\n" }))
+            .fallback_service(dashboard::routes())
             .layer(TimeoutLayer::with_status_code(StatusCode::SERVICE_UNAVAILABLE, REQUEST_MAX))
     }
 

@@ -4,6 +4,7 @@
 
 pub mod browser;
 pub mod chance;
+pub mod chromium;
 pub mod clock;
 pub mod cloud;
 pub mod demo;

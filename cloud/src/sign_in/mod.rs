@@ -144,7 +144,8 @@ impl SignIn {
             Count::SignInsOfPeerRefused.one();
             SignInError::TooMany(wait)
         })?;
-        if shown.email.len() > MAIL_MAX {
+        // What cannot be a mail is nobody's, and the database is not asked.
+        if shown.email.len() > MAIL_MAX || shown.email.contains(char::is_control) {
             Count::SignInsWrong.one();
             return Err(SignInError::Wrong);
         }

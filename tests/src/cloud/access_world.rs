@@ -311,6 +311,11 @@ impl AccessWorld {
         Ok(Err((status, problem.reason)))
     }
 
+    /// The port for hubs and people.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
     /// A counter as operators see it; it counts for every cloud of this process.
     ///
     /// # Errors

@@ -5,8 +5,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use frostguard_cloud::api;
+use frostguard_cloud::api::caller::ApiState;
+use frostguard_cloud::api::origin::{OwnAddress, Peer};
 use frostguard_cloud::hub::{self, HubState};
+use frostguard_cloud::sign_in::password::Password;
 use frostguard_cloud::store::Database as CloudDatabase;
+use frostguard_cloud::watch::Pace;
 use frostguard_shared::ids::{DeviceId, EpochId, HubId, PersonId, PointId, SiteId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::rules::{SilenceRule, UnitRules};
@@ -203,6 +208,14 @@ impl IngestWorld {
     /// # Errors
     /// When the tenants cannot be made or the cloud cannot listen.
     pub fn start(database: Database, url: &str) -> Result<Self, SiteError> {
+        Self::start_at(database, url, Pace::default())
+    }
+
+    /// The same, which tells whoever watches what changes at another pace.
+    ///
+    /// # Errors
+    /// When the tenants cannot be made or the cloud cannot listen.
+    pub fn start_at(database: Database, url: &str, pace: Pace) -> Result<Self, SiteError> {
         let (ours, theirs) = (Tenant::new(1), Tenant::new(2));
         database.psql(&format!(
             "SELECT make_readings_partition('2026-11-01'); {}{}",
@@ -210,7 +223,7 @@ impl IngestWorld {
             theirs.rows()
         ))?;
         let runtime = Runtime::new().map_err(SiteError::io("start a runtime"))?;
-        let address = runtime.block_on(serve(url))?;
+        let address = runtime.block_on(serve(url, pace))?;
         let cloud = cloud_key().public();
         Ok(Self { ours, theirs, database, cloud, address, _runtime: runtime })
     }
@@ -263,6 +276,31 @@ impl IngestWorld {
         Ok((status, response.body_mut().read_to_vec().map_err(unexpected)?))
     }
 
+    /// The port of the API.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Makes somebody a member of a tenant's organization, who signs in with this password. Of several tenants with the
+    /// same mail it is one person.
+    ///
+    /// # Errors
+    /// When the database does not take it.
+    pub fn person(&self, tenant: &Tenant, email: &str, role: &str, password: &str) -> Result<(), SiteError> {
+        let hash = Password::chosen(password.to_owned()).and_then(|password| password.hash(&[7; 16]));
+        let hash = hash.map_err(|fault| SiteError::Unexpected(fault.to_string()))?;
+        let organization = PointId::from_bytes(id(tenant.number, 1, 1));
+        let sql = format!(
+            "INSERT INTO users (id, email, password_hash) VALUES (gen_random_uuid(), '{email}', '{hash}')
+                 ON CONFLICT DO NOTHING;
+             INSERT INTO profiles (id, user_id, organization_id, email, full_name)
+                 SELECT gen_random_uuid(), id, '{organization}', email, 'Olivia' FROM users WHERE email = '{email}';
+             INSERT INTO user_roles (id, user_id, organization_id, role)
+                 SELECT gen_random_uuid(), id, '{organization}', '{role}' FROM users WHERE email = '{email}'"
+        );
+        self.database.psql(&sql).map(|_| ())
+    }
+
     /// What psql says, without the last newline.
     ///
     /// # Errors
@@ -276,15 +314,18 @@ fn cloud_key() -> SecretKey {
     SecretKey::from_seed(&[9; 32])
 }
 
-async fn serve(url: &str) -> Result<SocketAddr, SiteError> {
+async fn serve(url: &str, pace: Pace) -> Result<SocketAddr, SiteError> {
     let database = CloudDatabase::connect(url, 8)
         .map_err(|fault| SiteError::Unexpected(format!("no database: {fault}")))?;
     let key = Arc::new(cloud_key());
-    let router = hub::routes().with_state(HubState { database, key });
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(SiteError::io("listen for hubs"))?;
     let address = listener.local_addr().map_err(SiteError::io("read the port"))?;
+    // As if a proxy stood before it, so that a test can be seen to come from any address.
+    let own = OwnAddress::of(&format!("http://{address}"), Peer::Forwarded);
+    let people = api::routes(ApiState::new(database.clone(), own, pace));
+    let router = hub::routes().with_state(HubState { database, key }).merge(people);
     tokio::spawn(async move {
         // It ends with the runtime.
         let _ = axum::serve(listener, router).await;

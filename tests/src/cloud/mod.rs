@@ -14,3 +14,4 @@ pub mod proxy;
 pub mod recorder;
 pub mod service;
 pub mod shared;
+pub mod visitor;

@@ -191,9 +191,47 @@ impl Cloud {
     }
 
     fn command_at(&self, database: &str, arguments: &[&str]) -> Result<Answer, SiteError> {
+        self.command_with(database, arguments, None)
+    }
+
+    fn command_with(
+        &self,
+        database: &str,
+        arguments: &[&str],
+        input: Option<&str>,
+    ) -> Result<Answer, SiteError> {
         let mut command = tied_command(&self.binary);
         command.args(arguments).envs(self.environment(database));
-        answer_of(command, None)
+        answer_of(command, input)
+    }
+
+    /// Runs a command of the operator's with one line on its standard input.
+    ///
+    /// # Errors
+    /// When it cannot be run.
+    pub fn command_told(&self, arguments: &[&str], input: &str) -> Result<Answer, SiteError> {
+        self.command_with(&self.admin, arguments, Some(input))
+    }
+
+    /// Makes somebody a member of an organization, who signs in with this password.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn add_person(
+        &self,
+        name: &str,
+        email: &str,
+        (organization, role): (&str, &str),
+        password: &str,
+    ) -> Result<Value, SiteError> {
+        let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
+        let words = [&words[..], &["--json"]].concat();
+        let answer = self.command_told(&words, password)?;
+        if !answer.status.success() {
+            return Err(SiteError::Unexpected(format!("person add: {}", answer.stderr)));
+        }
+        serde_json::from_str(&answer.stdout)
+            .map_err(|source| SiteError::Json { what: "person add".to_owned(), source })
     }
 
     /// Runs a command of the operator's that answers in JSON, and must succeed.

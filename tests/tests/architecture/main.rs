@@ -128,7 +128,8 @@ fn only_the_composition_root_knows_both_what_hears_and_what_sounds() {
 
 #[test]
 fn the_verifier_rests_on_nothing_that_acts_and_on_nothing_of_the_cloud() {
-    let cloud = ["api", "clock", "commands", "config", "entropy", "hub", "ingest", "key", "service", "store"];
+    let cloud =
+        ["api", "clock", "commands", "config", "dashboard", "entropy", "hub", "ingest", "key", "service", "store"];
     let cloud = cloud.map(|module| format!("crate::{module}"));
     let acts = ["axum", "getrandom", "minicbor", "rustix", "sqlx", "tempfile", "tokio", "tracing", "zstd"];
     let targets: Vec<&str> = cloud.iter().map(String::as_str).chain(acts).collect();

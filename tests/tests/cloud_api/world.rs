@@ -99,7 +99,9 @@ impl World {
         });
         let url = pooler.as_ref().map_or_else(|| database.url(), |pooler| database.url_at(pooler.port()));
         let port = serve(url);
-        let agent = Agent::config_builder().http_status_as_error(false).build().new_agent();
+        // Whoever refuses a body before reading it closes the connection, which must not be used again.
+        let agent = Agent::config_builder().http_status_as_error(false).max_idle_connections(0);
+        let agent = agent.build().new_agent();
         World { database, pooler, agent, port }
     }
 
