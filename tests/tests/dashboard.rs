@@ -93,7 +93,8 @@ fn a_person_sees_a_unit_change_and_fail_as_it_happens() {
     every_room_is_looked_at(&mut stage);
     a_viewer_sees_nothing_to_press(&mut stage);
     let complaints = stage.browser.complaints().expect("the browser's log");
-    let blocked: Vec<_> = complaints.iter().filter(|line| !line.contains("Failed to load resource")).collect();
+    let blocked: Vec<_> =
+        complaints.iter().filter(|line| !line.contains("Failed to load resource")).collect();
     assert!(blocked.is_empty(), "the page complained: {blocked:?}");
     stage.end();
 }
@@ -193,7 +194,11 @@ fn a_viewer_sees_nothing_to_press(stage: &mut Stage) {
     browser.click("#person > .button", SOON).expect("the way out");
     browser.sign_in(VICTOR.email, VICTOR.password, SOON).expect("signed in");
     browser.wait_for_text("[data-alert='Walk-in freezer']", "Not acknowledged", SOON).expect("the alert");
-    assert_eq!(browser.text_of("[data-alert] button").expect("the page"), None, "a viewer cannot acknowledge");
+    assert_eq!(
+        browser.text_of("[data-alert] button").expect("the page"),
+        None,
+        "a viewer cannot acknowledge"
+    );
     browser.open("/hubs").expect("the hubs");
     browser.wait_for_text("main", "Heard", SOON).expect("the hub");
     assert_eq!(browser.text_of("article button").expect("the page"), None, "a viewer cannot ask a hub");

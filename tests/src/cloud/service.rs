@@ -213,27 +213,6 @@ impl Cloud {
         self.command_with(&self.admin, arguments, Some(input))
     }
 
-    /// Makes somebody a member of an organization, who signs in with this password.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub fn add_person(
-        &self,
-        name: &str,
-        email: &str,
-        (organization, role): (&str, &str),
-        password: &str,
-    ) -> Result<Value, SiteError> {
-        let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
-        let words = [&words[..], &["--json"]].concat();
-        let answer = self.command_told(&words, password)?;
-        if !answer.status.success() {
-            return Err(SiteError::Unexpected(format!("person add: {}", answer.stderr)));
-        }
-        serde_json::from_str(&answer.stdout)
-            .map_err(|source| SiteError::Json { what: "person add".to_owned(), source })
-    }
-
     /// Runs a command of the operator's that answers in JSON, and must succeed.
     ///
     /// # Errors
@@ -287,20 +266,19 @@ impl Cloud {
         Ok(LetIn { organization: slug, site, code, link, api_key })
     }
 
-    /// Makes somebody a member of an organization who signs in with this mail and password.
+    /// Makes somebody a member of an organization, who signs in with this mail and password; gives what the command says.
     ///
     /// # Errors
     /// When the command fails.
-    pub fn add_person(&self, organization: &str, person: &Newcomer<'_>) -> Result<(), SiteError> {
+    pub fn add_person(&self, organization: &str, person: &Newcomer<'_>) -> Result<Value, SiteError> {
         let Newcomer { name, email, role, password } = *person;
-        let mut command = tied_command(&self.binary);
-        command.args(["person", "add", name, "--email", email, "--organization", organization, "--role", role]);
-        command.envs(self.environment(&self.admin));
-        let answer = answer_of(command, Some(password))?;
-        if answer.status.success() {
-            return Ok(());
+        let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
+        let answer = self.command_told(&[&words[..], &["--json"]].concat(), password)?;
+        if !answer.status.success() {
+            return Err(SiteError::Unexpected(format!("person add: {}", answer.stderr)));
         }
-        Err(SiteError::Unexpected(format!("frostguard-cloud person add: {}", answer.stderr)))
+        serde_json::from_str(&answer.stdout)
+            .map_err(|source| SiteError::Json { what: "person add".to_owned(), source })
     }
 
     /// Makes a further site of an organization, and gives a code for one hub of it.

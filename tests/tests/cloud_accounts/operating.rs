@@ -7,12 +7,15 @@ use frostguard_shared::wire::login::ChallengeRequest;
 use frostguard_shared::wire::{path, to_bytes};
 use frostguard_tests::clock::{now, wait_for};
 use frostguard_tests::cloud::access_world::AccessWorld;
-use frostguard_tests::cloud::service::Cloud;
+use frostguard_tests::cloud::service::{Cloud, Newcomer};
 use frostguard_tests::cloud::shared;
 use frostguard_tests::cloud::visitor::Visitor;
 use frostguard_tests::programs::Answer;
 
 use crate::sign_in::{MAIL, PASSWORD};
+
+const OLIVIA: Newcomer<'_> =
+    Newcomer { name: "Olivia Owner", email: MAIL, role: "owner", password: PASSWORD };
 
 const LIMIT: Duration = Duration::from_secs(10);
 
@@ -43,7 +46,7 @@ fn an_operator_makes_lists_and_removes_people_and_no_command_shows_a_password() 
     fails(&cloud.command_told(&add("olivia", &nord, "owner"), PASSWORD).unwrap(), "no mail address");
     fails(&cloud.command_told(&add(MAIL, "west-gmbh", "owner"), PASSWORD).unwrap(), "organization list");
     assert_eq!(cloud.command_told(&add(MAIL, &nord, "god"), PASSWORD).unwrap().status.code(), Some(2));
-    let made = cloud.add_person("Olivia Owner", MAIL, (&nord, "owner"), PASSWORD).unwrap();
+    let made = cloud.add_person(&nord, &OLIVIA).unwrap();
     assert_eq!((&made["email"], &made["role"]), (&MAIL.into(), &"owner".into()));
     assert!(!made.to_string().contains(PASSWORD));
     fails(&cloud.command_told(&add("OLIVIA@nord.example", &nord, "viewer"), PASSWORD).unwrap(), "already");
@@ -55,7 +58,8 @@ fn an_operator_makes_lists_and_removes_people_and_no_command_shows_a_password() 
 
     // In another organization it is the same person with the same password.
     let other =
-        cloud.add_person("Olivia", "Olivia@Nord.Example", (&sued, "viewer"), "something else").unwrap();
+        Newcomer { email: "Olivia@Nord.Example", role: "viewer", password: "something else", ..OLIVIA };
+    let other = cloud.add_person(&sued, &other).unwrap();
     assert_eq!(other["had_password"], true);
     assert_eq!(visitor.sign_in(MAIL, "something else").unwrap().status, 401);
     assert_eq!(visitor.sign_in(MAIL, PASSWORD).unwrap().status, 409);
