@@ -1,10 +1,10 @@
 //! Admission: how much of what hubs and people ask is in work at once.
 //!
 //! Owns four bounds: on requests of hubs, within them on batches and on everything else that asks the database, and on
-//! requests of people, so that none of them can keep another from the database. A hub's body is read before a place at the
-//! database is taken for it, so that a slow link holds up nobody else; a request that is to wait for something would
-//! have to take that place by itself, when it asks. Who comes beyond a bound waits a moment, and is then asked to come
-//! back: hubs keep what they have.
+//! requests of people, so that none of them can keep another from the database. A hub's body is read before a place at
+//! the database is taken for it, so that a slow link holds up nobody else. A hub that waits for what is desired of it
+//! gives its places back once its body is there: it has a place of another kind ([`crate::hub::waiting`]). Who comes
+//! beyond a bound waits a moment, and is then asked to come back: hubs keep what they have.
 
 use crate::api::problem::ApiError;
 use crate::config::Config;
@@ -85,18 +85,22 @@ pub async fn admit_hub(State(admission): State<Admission>, request: Request, nex
 }
 
 async fn admitted(admission: &Admission, request: Request, next: Next) -> Result<Response, Refusal> {
-    let _request = turn(&admission.hubs).await?;
+    let place = turn(&admission.hubs).await?;
     let (head, body) = request.into_parts();
     let body = timeout(BODY_MAX, read(body))
         .await
         .map_err(|_| Refusal::new(Reason::Busy, "the body came too slowly; send less at once"))??;
-    let is_batch = matches!(head.uri.path(), path::EVENTS | path::READINGS);
-    let _place = if is_batch {
-        turn(&admission.batches).await?
-    } else {
-        turn(&admission.others).await.inspect_err(|_| Count::OthersOfHubsRefused.one())?
+    let asked = Request::from_parts(head, Body::from(body));
+    let _turn = match asked.uri().path() {
+        // It waits long, and takes its turns at the database by itself.
+        path::DESIRED => {
+            drop(place);
+            return Ok(next.run(asked).await);
+        }
+        path::EVENTS | path::READINGS => turn(&admission.batches).await?,
+        _ => turn(&admission.others).await.inspect_err(|_| Count::OthersOfHubsRefused.one())?,
     };
-    Ok(next.run(Request::from_parts(head, Body::from(body))).await)
+    Ok(next.run(asked).await)
 }
 
 /// Reads a body of bounded size. Of one that is too large the rest is read and dropped, as far as that is cheap, so

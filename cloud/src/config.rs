@@ -125,6 +125,8 @@ pub struct IngestConfig {
 pub struct RequestsConfig {
     /// Requests of hubs in work at once, batches included.
     pub concurrent: usize,
+    /// Hubs that wait at once for what is desired of them.
+    pub waiting: usize,
 }
 
 /// `[api]`
@@ -166,7 +168,7 @@ impl Default for IngestConfig {
 
 impl Default for RequestsConfig {
     fn default() -> Self {
-        Self { concurrent: 256 }
+        Self { concurrent: 256, waiting: 4_096 }
     }
 }
 
@@ -218,6 +220,7 @@ impl Config {
         within("database.connections", self.database.connections as usize, 1_000)
             .or_else(|| within("ingest.concurrent", self.ingest.concurrent, 1_000))
             .or_else(|| within("requests.concurrent", self.requests.concurrent, 10_000))
+            .or_else(|| within("requests.waiting", self.requests.waiting, 100_000))
             .or_else(|| within("api.concurrent", self.api.concurrent, 1_000))
     }
 }

@@ -68,6 +68,22 @@ pub enum Count {
     EventsFirst,
     /// Batches that left a hole.
     Ahead,
+    /// Documents made for hubs.
+    DocumentsMade,
+    /// Documents that a hub has put in force.
+    DocumentsApplied,
+    /// Documents that a hub has not taken.
+    DocumentsNotTaken,
+    /// Documents that a hub has taken back.
+    DocumentsTakenBack,
+    /// Commands made for hubs.
+    CommandsMade,
+    /// Commands that came to their end at a hub.
+    CommandsEnded,
+    /// Hubs that found no place to wait.
+    PollsTurnedAway,
+    /// Times that it could not be looked up what is desired of hubs.
+    NewsFailed,
     /// Requests sent away because there was too much at once.
     Busy,
     /// Requests that failed for a fault of our own.
@@ -76,7 +92,7 @@ pub enum Count {
 
 impl Count {
     /// All of them.
-    pub const ALL: [Self; 32] = [
+    pub const ALL: [Self; 40] = [
         Self::BatchesTaken,
         Self::BatchesRepeated,
         Self::EventsTaken,
@@ -107,6 +123,14 @@ impl Count {
         Self::ClaimsRefused,
         Self::EventsFirst,
         Self::Ahead,
+        Self::DocumentsMade,
+        Self::DocumentsApplied,
+        Self::DocumentsNotTaken,
+        Self::DocumentsTakenBack,
+        Self::CommandsMade,
+        Self::CommandsEnded,
+        Self::PollsTurnedAway,
+        Self::NewsFailed,
         Self::Busy,
         Self::Failed,
     ];
@@ -152,6 +176,22 @@ impl Count {
             Self::ClaimsRefused => ("frostguard_claims_refused_total", "claim codes refused"),
             Self::EventsFirst => ("frostguard_events_first_total", "readings that came before their events"),
             Self::Ahead => ("frostguard_ahead_total", "batches that left a hole"),
+            Self::DocumentsMade => ("frostguard_documents_made_total", "documents made for hubs"),
+            Self::DocumentsApplied => ("frostguard_documents_applied_total", "documents in force at a hub"),
+            Self::DocumentsNotTaken => {
+                ("frostguard_documents_not_taken_total", "documents that a hub did not take")
+            }
+            Self::DocumentsTakenBack => {
+                ("frostguard_documents_taken_back_total", "documents that a hub took back")
+            }
+            Self::CommandsMade => ("frostguard_commands_made_total", "commands made for hubs"),
+            Self::CommandsEnded => ("frostguard_commands_ended_total", "commands that ended at a hub"),
+            Self::PollsTurnedAway => {
+                ("frostguard_polls_turned_away_total", "hubs that found no place to wait")
+            }
+            Self::NewsFailed => {
+                ("frostguard_news_failed_total", "failed look-ups of what is desired of hubs")
+            }
             Self::Busy => ("frostguard_busy_total", "requests sent away because of too much at once"),
             Self::Failed => ("frostguard_failed_total", "requests that failed for a fault of our own"),
         }

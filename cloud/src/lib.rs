@@ -2,9 +2,11 @@
 //!
 //! The modules in the order in which a record passes them:
 //! [`hub`] speaks to hubs (login, enrolment, batches); [`ingest`] decides what of a batch is taken and what follows from
-//! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it to whoever [`sign_in`] or a key lets in,
-//! [`watch`] tells them what changes, and [`dashboard`] is the page that shows it to people. Around them: [`config`] says where
-//! things are, [`key`] is what the hubs pin, [`admission`] bounds what is in work, [`clock`] and [`entropy`] are the only places that read time and randomness,
+//! it; [`store`] keeps it, each organization behind its own wall; [`api`] shows it to whoever [`sign_in`] or a key lets
+//! in, [`watch`] tells them what changes, and [`dashboard`] is the page that shows it to people. The other way, from
+//! people to hubs: [`configuration`] makes what is desired of each hub, signed, and [`hub`] gives it to hubs that wait
+//! for it. Around them: [`config`] says where things are, [`key`] is what the hubs pin, [`admission`] bounds what is in
+//! work, [`clock`] and [`entropy`] are the only places that read time and randomness,
 //! [`counters`] tells operators how it goes, [`service`] puts all of it together, [`commands`] is what an operator types.
 //!
 //! Invariants:
@@ -19,6 +21,7 @@ pub mod api;
 pub mod clock;
 pub mod commands;
 pub mod config;
+pub mod configuration;
 pub mod counters;
 pub mod dashboard;
 pub mod entropy;

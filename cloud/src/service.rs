@@ -10,6 +10,7 @@ use crate::api::caller::ApiState;
 use crate::config::{Config, ConfigError};
 use crate::counters;
 use crate::dashboard;
+use crate::hub::waiting::Waiting;
 use crate::hub::{self, HubState};
 use crate::key::{self, KeyError};
 use crate::store::safety::{self, SafetyError};
@@ -98,8 +99,12 @@ impl Service {
             "the database can be used safely"
         );
         Ok(Self {
-            api: ApiState::new(database.clone(), config.own_address(), Pace::default()),
-            state: HubState { database, key },
+            api: ApiState::new(database.clone(), config.own_address(), Arc::clone(&key), Pace::default()),
+            state: HubState {
+                waiting: Waiting::new(database.clone(), config.requests.waiting),
+                database,
+                key,
+            },
             admission: Admission::new(&config),
             counters: counters(),
         })
@@ -158,6 +163,7 @@ impl Service {
         stop.send_replace(true);
         // What has no end by itself would outlast the farewell.
         watch.stop();
+        self.state.waiting.close();
         partitions.abort();
         if let Some(ended) = early {
             public.abort();

@@ -16,6 +16,7 @@ use frostguard_shared::ids::AlertId;
     tag = "alerts",
     params(
         ("status" = Option<AlertStatus>, Query, description = "With this status alone"),
+        ("open" = Option<bool>, Query, description = "true: those alone that are not over, false: those that are"),
         ("unit" = Option<uuid::Uuid>, Query, description = "Of this unit alone"),
         ("from" = Option<String>, Query, format = DateTime, description = "Raised then or later, RFC 3339 in UTC"),
         ("to" = Option<String>, Query, format = DateTime, description = "Raised before"),
@@ -29,6 +30,7 @@ pub(super) async fn alerts(mut caller: Caller<Look>, asked: Asked) -> Result<Jso
         let filter = AlertFilter {
             unit: asked.id("unit"),
             status: asked.word("status", AlertStatus::WORDS),
+            open: asked.yes_or_no("open"),
             from: asked.at("from"),
             to: asked.at("to"),
         };

@@ -145,6 +145,11 @@ impl Asked {
         self.parsed(name, "is not in the list", &words.join(", "))
     }
 
+    /// A yes or no.
+    pub(super) fn yes_or_no(&mut self, name: &'static str) -> Option<bool> {
+        self.parsed(name, "is neither yes nor no", "true or false")
+    }
+
     /// A type of event: letters, digits, dot, underscore, hyphen, slash.
     pub(super) fn event_type(&mut self, name: &'static str) -> Option<String> {
         let text = self.text(name)?;

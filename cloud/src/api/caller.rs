@@ -12,6 +12,7 @@ use super::problem::ApiError;
 use super::right::Permission;
 use crate::counters::Count;
 use crate::sign_in::SignIn;
+use crate::store::audit::By;
 use crate::store::doors::{self, Role, SecretHash};
 use crate::store::views::At;
 use crate::store::{Database, DoorTx, Duty, TenantTx, sign_in};
@@ -21,6 +22,7 @@ use axum::http::HeaderMap;
 use axum::http::header::AUTHORIZATION;
 use axum::http::request::Parts;
 use frostguard_shared::ids::{OrganizationId, PersonId};
+use frostguard_shared::signature::SecretKey;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use utoipa::openapi::OpenApi;
@@ -30,21 +32,23 @@ use uuid::Uuid;
 const KEY_MAX: usize = 128;
 
 /// What the routes are given. The database in it is for [`Caller`] and for signing in.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ApiState {
     database: Database,
     own: Arc<OwnAddress>,
+    key: Arc<SecretKey>,
     sign_in: SignIn,
     watch: Watch,
     document: Arc<str>,
 }
 
 impl ApiState {
-    /// Over a database, at the cloud's own address, telling what changes at this pace.
-    pub fn new(database: Database, own: OwnAddress, pace: Pace) -> Self {
+    /// Over a database, at the cloud's own address, with the key by which hubs know what is desired of them, telling what
+    /// changes at this pace.
+    pub fn new(database: Database, own: OwnAddress, key: Arc<SecretKey>, pace: Pace) -> Self {
         let sign_in = SignIn::new(database.clone());
         let watch = Watch::new(database.clone(), pace);
-        Self { database, own: own.into(), sign_in, watch, document: "".into() }
+        Self { database, own: own.into(), key, sign_in, watch, document: "".into() }
     }
     /// Who watches what changes.
     pub fn watch(&self) -> &Watch {
@@ -59,6 +63,9 @@ impl ApiState {
     }
     pub(super) fn database(&self) -> &Database {
         &self.database
+    }
+    pub(super) fn key(&self) -> &SecretKey {
+        &self.key
     }
     pub(super) fn own(&self) -> &OwnAddress {
         &self.own
@@ -75,6 +82,15 @@ pub enum Actor {
     Person(PersonId),
     /// A program, by the id of its key: `credentials.id`.
     Key(Uuid),
+}
+
+impl From<Actor> for By {
+    fn from(actor: Actor) -> Self {
+        match actor {
+            Actor::Person(person) => Self::Person(person),
+            Actor::Key(key) => Self::Key(key),
+        }
+    }
 }
 
 /// Someone who is known and has the right `P`, and the transaction in which that was seen.

@@ -9,6 +9,7 @@
 mod alerts;
 mod asked;
 pub mod caller;
+mod commands;
 mod cookie;
 mod cursor;
 mod document;
@@ -19,6 +20,7 @@ pub mod page;
 pub mod problem;
 mod quarantine;
 pub mod right;
+mod rules;
 mod session;
 mod sites;
 mod stream;
@@ -35,7 +37,7 @@ use axum::response::Response;
 use axum::routing::any;
 use caller::ApiState;
 use problem::ApiError;
-use right::{Look, need, need_session};
+use right::{Configure, Look, Respond, need, need_session};
 use utoipa::openapi::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -81,6 +83,13 @@ fn described() -> (Router<ApiState>, OpenApi) {
         .routes(need::<Look>(routes!(alerts::alert)))
         .routes(need::<Look>(routes!(hubs::hubs)))
         .routes(need::<Look>(routes!(hubs::hub)))
+        .routes(need::<Look>(routes!(rules::rules)))
+        .routes(need::<Configure>(routes!(rules::change_rules)))
+        .routes(need::<Look>(routes!(hubs::configuration)))
+        .routes(need::<Respond>(routes!(commands::acknowledge)))
+        .routes(need::<Look>(routes!(commands::commands_of)))
+        .routes(need::<Configure>(routes!(commands::command_hub)))
+        .routes(need::<Look>(routes!(commands::command)))
         .routes(need::<Look>(routes!(event_log::event_log)))
         .routes(need::<Look>(routes!(quarantine::quarantine)))
         .routes(need::<Look>(routes!(stream::stream)))

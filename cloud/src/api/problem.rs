@@ -85,6 +85,10 @@ pub enum ApiError {
     MediaType,
     /// A body that is too large.
     TooLarge,
+    /// Fields of a body that cannot be, each with what it may be.
+    Fields(Vec<ParameterFault>),
+    /// It cannot be done as things are; the text says why.
+    State(&'static str),
     /// The organization has nothing of that id.
     Id,
     /// There is no such path.
@@ -99,6 +103,12 @@ pub enum ApiError {
     Store(StoreError),
     /// There is no randomness.
     Entropy(EntropyError),
+}
+
+impl From<EntropyError> for ApiError {
+    fn from(fault: EntropyError) -> Self {
+        Self::Entropy(fault)
+    }
 }
 
 impl From<StoreError> for ApiError {
@@ -116,6 +126,8 @@ impl ApiError {
             Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::MediaType => StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Fields(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::State(_) => StatusCode::CONFLICT,
             Self::Id | Self::Path => StatusCode::NOT_FOUND,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Parameters(_) => StatusCode::BAD_REQUEST,
@@ -158,6 +170,12 @@ impl ApiError {
                 "send the body as Content-Type: application/json",
             ),
             Self::TooLarge => ("urn:frostguard:problem:too-large", "too large", "a body has at most 64 KiB"),
+            Self::Fields(_) => (
+                "urn:frostguard:problem:fields",
+                "fields that cannot be",
+                "errors names each of them and what it may be; nothing was changed",
+            ),
+            Self::State(why) => ("urn:frostguard:problem:state", "not as things are", why),
             Self::Id => {
                 ("urn:frostguard:problem:id", "no such id", "the organization has nothing of this id")
             }
@@ -188,7 +206,7 @@ impl ApiError {
         let (kind, title, detail) =
             if status == StatusCode::SERVICE_UNAVAILABLE { UNAVAILABLE } else { self.words() };
         let (errors, organizations) = match self {
-            Self::Parameters(faults) => (faults, Vec::new()),
+            Self::Parameters(faults) | Self::Fields(faults) => (faults, Vec::new()),
             Self::Which(choices) => (Vec::new(), choices),
             _ => (Vec::new(), Vec::new()),
         };
@@ -288,5 +306,24 @@ impl IntoResponses for SignInRefused {
         ]
         .map(|(status, meaning)| (status.to_owned(), described(meaning)))
         .into()
+    }
+}
+
+/// The fault that setting fields can have as well.
+pub(super) struct FieldsRefused;
+
+impl IntoResponses for FieldsRefused {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        let meaning = "Fields that cannot be; nothing was changed";
+        [("422".to_owned(), described(meaning))].into()
+    }
+}
+
+/// The fault that asking for something can have as well.
+pub(super) struct NotNow;
+
+impl IntoResponses for NotNow {
+    fn responses() -> BTreeMap<String, RefOr<Described>> {
+        [("409".to_owned(), described("It cannot be done as things are"))].into()
     }
 }

@@ -7,9 +7,10 @@
 use super::HubState;
 use super::body::{Packed, Refusal, Reply};
 use super::site::{checked, hash, visible};
-use crate::store::adoption::{self, Place, Rule};
+use crate::store::adoption::{self, Place};
 use crate::store::doors::{self, Claim, SecretHash, Use};
 use crate::store::fleet::{self, Had, NewHub, Premises, Units};
+use crate::store::rules::Rule;
 use crate::store::{Duty, TenantTx};
 use axum::Router;
 use axum::extract::State;

@@ -7,7 +7,7 @@ use crate::ingest::{self, NotTaken, Taken, fault_point};
 use crate::store::doors::{self, SecretHash, Session};
 use crate::store::event_log::{self, Noticed};
 use crate::store::partitions::Partitions;
-use crate::store::{Duty, StoreError, TenantTx};
+use crate::store::{Duty, StoreError, TenantTx, fleet};
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::AUTHORIZATION;
@@ -19,6 +19,7 @@ use frostguard_shared::ids::EpochId;
 use frostguard_shared::wire::live::Live;
 use frostguard_shared::wire::record::{Acknowledged, Events, Readings};
 use frostguard_shared::wire::{Reason, WireError, path};
+use std::time::Duration;
 
 /// The routes under a token that bring the record.
 pub fn routes() -> Router<HubState> {
@@ -61,6 +62,16 @@ impl Token {
     }
 }
 
+impl Token {
+    /// How long it is good for.
+    ///
+    /// # Errors
+    /// The database cannot be asked.
+    pub async fn ends_in(self, tx: &mut TenantTx) -> Result<Duration, StoreError> {
+        fleet::session_ends_in(tx, self.0).await
+    }
+}
+
 impl<S: Send + Sync> FromRequestParts<S> for Token {
     type Rejection = Refusal;
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Refusal> {
@@ -90,7 +101,7 @@ impl From<WireError> for Refusal {
 }
 
 /// A session speaks for one journal: a hub that has begun a new epoch logs in again.
-fn same_epoch(session: &Session, epoch: EpochId) -> Result<(), Refusal> {
+pub(super) fn same_epoch(session: &Session, epoch: EpochId) -> Result<(), Refusal> {
     if session.epoch == epoch {
         Ok(())
     } else {

@@ -6,16 +6,19 @@ use super::HubState;
 use super::body::{Packed, Refusal};
 use super::record::Token;
 use crate::ingest;
-use crate::store::adoption::{self, AdoptionError, Place, Rule};
+use crate::store::adoption::{self, AdoptionError, Place};
 use crate::store::event_log::{self, Noticed};
 use crate::store::fleet::{self, Units};
+use crate::store::rules::{Rule, Slot};
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
-use frostguard_shared::alarm::AlertType;
 use frostguard_shared::chain::Hash;
-use frostguard_shared::rules::{Field, Provenance, UnitRules};
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::inherit::{Bound, Values};
+use frostguard_shared::rules::{Field, Provenance, SilenceRule, ThermalRule, UnitRules};
+use frostguard_shared::unit::UnitType;
 use frostguard_shared::wire::site::{Device, Site, Unit};
 use frostguard_shared::wire::{Reason, path, to_bytes};
 use sha2::{Digest, Sha256};
@@ -25,9 +28,6 @@ use std::collections::BTreeSet;
 const THINGS_MAX: usize = 1_024;
 /// Characters of a name.
 const NAME_MAX: usize = 256;
-/// The kinds of equipment that the database knows.
-const KINDS: [&str; 6] =
-    ["fridge", "freezer", "display_case", "walk_in_cooler", "walk_in_freezer", "blast_chiller"];
 
 /// The route by which a hub tells of its site.
 pub fn routes() -> Router<HubState> {
@@ -132,51 +132,47 @@ fn own<T>(field: Field<T>) -> Option<T> {
     (field.provenance == Provenance::Unit).then_some(field.value)
 }
 
-fn minutes(ms: i64) -> i32 {
-    i32::try_from(ms.saturating_add(59_999) / 60_000).unwrap_or(i32::MAX)
+/// What a unit of a hub says of its limits. Somebody has set the one limit that it has, or both, at the unit itself: the
+/// one that it does not have is off there, and so the cloud never sets one by a template behind their back.
+fn limits(thermal: &ThermalRule) -> Values {
+    let bound = |limit: Option<Field<CentiCelsius>>| match limit {
+        None => Some(Bound::Off),
+        Some(limit) => own(limit).map(Bound::At),
+    };
+    Values {
+        min: bound(thermal.min),
+        max: bound(thermal.max),
+        inclusive: thermal.inclusive.then_some(true),
+        hysteresis: own(thermal.hysteresis),
+        delay: own(thermal.delay),
+        off_delay: own(thermal.off_delay),
+        severity: own(thermal.severity),
+        ..Values::default()
+    }
+}
+
+fn silence(silence: &SilenceRule) -> Values {
+    Values {
+        expected: own(silence.expected),
+        late_after: own(silence.late_after),
+        lost_after: own(silence.lost_after),
+        silence_severity: own(silence.severity),
+        ..Values::default()
+    }
 }
 
 fn rules_of(unit: &Unit) -> Result<Vec<Rule>, String> {
     visible(&unit.name, NAME_MAX).ok_or("a unit has no readable name")?;
-    if !KINDS.contains(&unit.kind.as_str()) {
-        return Err(format!("a unit is of an unknown kind; known are {}", KINDS.join(", ")));
-    }
+    unit.kind.parse::<UnitType>().map_err(|fault| format!("the kind of a unit: {fault}"))?;
     let rules: UnitRules =
         serde_json::from_str(&unit.rules).map_err(|fault| format!("the rules of a unit: {fault}"))?;
     rules.check().map_err(|fault| format!("the rules of a unit: {fault}"))?;
-    let mut rows = Vec::new();
-    if let Some(thermal) = rules.thermal {
-        rows.push(Rule {
-            unit: unit.id,
-            alert_type: AlertType::AlarmActive,
-            severity: thermal.severity.value,
-            temp_min: thermal.min.map(|limit| limit.value.hundredths()),
-            temp_max: thermal.max.map(|limit| limit.value.hundredths()),
-            delay_minutes: minutes(thermal.delay.value.0),
-            expected_s: None,
-            late_after: None,
-            lost_after: None,
-        });
-    }
-    let silence = rules.silence;
-    let expected = own(silence.expected).map(|length| i32::try_from(length.0 / 1_000).unwrap_or(i32::MAX));
-    let missed = |field| own(field).map(|count: u32| i32::try_from(count).unwrap_or(i32::MAX));
-    let (late_after, lost_after) = (missed(silence.late_after), missed(silence.lost_after));
-    let severity = own(silence.severity);
-    if expected.is_some() || late_after.is_some() || lost_after.is_some() || severity.is_some() {
-        rows.push(Rule {
-            unit: unit.id,
-            alert_type: AlertType::MonitoringInterrupted,
-            severity: silence.severity.value,
-            temp_min: None,
-            temp_max: None,
-            delay_minutes: 0,
-            expected_s: expected,
-            late_after,
-            lost_after,
-        });
-    }
-    Ok(rows)
+    let said = [
+        (Slot::Temperature, rules.thermal.as_ref().map(limits)),
+        (Slot::Silence, Some(silence(&rules.silence)).filter(|said| *said != Values::default())),
+    ];
+    let rule = |(slot, values): (Slot, Option<Values>)| Some(Rule { unit: unit.id, slot, values: values? });
+    Ok(said.into_iter().filter_map(rule).collect())
 }
 
 #[cfg(test)]
@@ -185,8 +181,7 @@ mod tests {
     use frostguard_shared::alarm::Severity;
     use frostguard_shared::ids::{DeviceId, PersonId, PointId, SiteId, UnitId};
     use frostguard_shared::point::{Channel, Role};
-    use frostguard_shared::quantity::{CentiCelsius, CentiDegrees};
-    use frostguard_shared::rules::{SilenceRule, ThermalRule};
+    use frostguard_shared::quantity::CentiDegrees;
     use frostguard_shared::time::DurationMs;
     use frostguard_shared::wire::site::{Person, Point};
 
@@ -235,17 +230,50 @@ mod tests {
     }
 
     #[test]
-    fn the_rules_of_a_unit_are_rows_and_what_it_inherits_is_left_open() {
+    fn what_a_unit_says_is_kept_and_what_it_inherits_is_left_open() {
         let rows = check(&good()).unwrap();
         assert_eq!(rows.len(), 1, "nothing was said of silence: {rows:?}");
-        assert_eq!((rows[0].temp_min, rows[0].temp_max, rows[0].delay_minutes), (None, Some(-1_500), 2));
-        assert_eq!((rows[0].alert_type, rows[0].severity), (AlertType::AlarmActive, Severity::Critical));
+        let said = Values {
+            min: Some(Bound::Off),
+            max: Some(Bound::At(CentiCelsius::literal(-1_500))),
+            delay: Some(DurationMs::seconds(90)),
+            severity: Some(Severity::Critical),
+            ..Values::default()
+        };
+        assert_eq!((rows[0].slot, rows[0].values), (Slot::Temperature, said));
         let mut site = good();
         let mut own = rules();
         own.silence.lost_after = Field::unit(9);
         site.units[0].rules = serde_json::to_string(&own).unwrap();
         let rows = check(&site).unwrap();
-        assert_eq!((rows[1].late_after, rows[1].lost_after, rows[1].expected_s), (None, Some(9), None));
+        let said = Values { lost_after: Some(9), ..Values::default() };
+        assert_eq!((rows[1].slot, rows[1].values), (Slot::Silence, said));
+    }
+
+    #[test]
+    fn what_a_hub_has_from_a_template_is_not_its_unit_s_own() {
+        let mut site = good();
+        let mut told = rules();
+        let thermal = told.thermal.as_mut().unwrap();
+        let of_template = |value| Field { value, provenance: Provenance::Template };
+        thermal.min = Some(of_template(CentiCelsius::literal(-3_000)));
+        thermal.delay = Field { value: DurationMs::minutes(30), provenance: Provenance::Template };
+        thermal.inclusive = true;
+        thermal.hysteresis = Field::unit(CentiDegrees::new(80).unwrap());
+        thermal.off_delay = Field::unit(DurationMs::minutes(3));
+        site.units[0].rules = serde_json::to_string(&told).unwrap();
+        let said = check(&site).unwrap()[0].values;
+        assert_eq!((said.min, said.delay), (None, None));
+        assert_eq!((said.inclusive, said.hysteresis), (Some(true), CentiDegrees::new(80).ok()));
+        assert_eq!(said.off_delay, Some(DurationMs::minutes(3)));
+    }
+
+    #[test]
+    fn a_unit_without_limits_says_nothing_of_them() {
+        let mut site = good();
+        let unguarded = UnitRules { thermal: None, silence: SilenceRule::DEFAULT };
+        site.units[0].rules = serde_json::to_string(&unguarded).unwrap();
+        assert_eq!(check(&site).unwrap(), []);
     }
 
     #[test]

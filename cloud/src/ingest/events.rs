@@ -4,15 +4,18 @@
 //! counter; none of them is in the way of the record. Only a batch that fits nowhere is not taken.
 
 use super::admit::{Branch, Linked, Verdict, extends, judge, trunk};
-use super::project::{AlertMoves, Chained, Misfit, Projection, read};
+use super::project::{AlertMoves, Answered, Chained, Misfit, Projection, read};
 use super::{NotTaken, Taken, fault_point};
 use crate::counters::Count;
 use crate::hub::body::Refusal;
+use crate::store::commands::Progress;
+use crate::store::configuration::Decision;
 use crate::store::doors::Session;
 use crate::store::event_log::Noticed;
 use crate::store::streams::{EventsCursor, Fork, Journal};
 use crate::store::{
-    self, StoreError, TenantTx, alerts, assignments, door_events, event_log, rollups, streams,
+    self, StoreError, TenantTx, alerts, assignments, commands, configuration, door_events, event_log,
+    rollups, streams,
 };
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::chain::genesis;
@@ -321,6 +324,7 @@ async fn keep_facts(
         let touched = alerts::take(tx, session.hub, *alert, moves).await?;
         unused += u64::from(touched == 0 && matches!(moves, AlertMoves::Raised(_)));
     }
+    keep_answers(tx, session, projection).await?;
     let doors = projection.doors.iter().map(|moved| moved.unit);
     let units = doors.chain(projection.statuses.iter().map(|changed| changed.unit)).collect();
     rollups::hold(tx, units).await?;
@@ -329,4 +333,33 @@ async fn keep_facts(
     unused += (projection.doors.len() as u64).saturating_sub(doors);
     unused += (projection.statuses.len() as u64).saturating_sub(statuses);
     Ok(unused)
+}
+
+/// Keeps what became of what was desired of the hub. A document or command that is not known was made before the cloud was
+/// restored, or never: what the hub says of itself counts all the same.
+async fn keep_answers(
+    tx: &mut TenantTx,
+    session: &Session,
+    projection: &Projection,
+) -> Result<(), StoreError> {
+    for (answered, at) in &projection.answered {
+        match answered {
+            Answered::Document { version, decision } => {
+                configuration::decided(tx, session.hub, *version, *at, decision).await?;
+                match decision {
+                    Decision::Applied => Count::DocumentsApplied.one(),
+                    Decision::Refused { .. } => Count::DocumentsNotTaken.one(),
+                    Decision::RolledBack { .. } => Count::DocumentsTakenBack.one(),
+                }
+            }
+            Answered::Command { command, progress } => {
+                commands::progress(tx, session.hub, *command, *at, progress).await?;
+                if matches!(progress, Progress::Ended(..)) {
+                    Count::CommandsEnded.one();
+                }
+            }
+            Answered::SelfTest(found) => commands::self_test(tx, session.hub, found).await?,
+        }
+    }
+    Ok(())
 }

@@ -4,9 +4,11 @@
 //! Everything here can be made again from the stored bytes. An event that is not understood projects to nothing: it is
 //! kept, chained and counted.
 
+use crate::store::commands::Progress;
+use crate::store::configuration::Decision;
 use frostguard_shared::chain::Hash;
-use frostguard_shared::event::{Actor, ActorKind, Event, Fact, OldEpoch};
-use frostguard_shared::ids::{AlertId, DeviceId, EpochId, HubId, PersonId, PointId, UnitId};
+use frostguard_shared::event::{Actor, ActorKind, Check, CommandOutcome, Event, Fact, OldEpoch, RefusalCode};
+use frostguard_shared::ids::{AlertId, CommandId, DeviceId, EpochId, HubId, PersonId, PointId, UnitId};
 use frostguard_shared::reading::Door;
 use frostguard_shared::rules::{EpisodeKey, UnitStatus, Why};
 use frostguard_shared::time::{Boot, RuleMs, WallMs};
@@ -124,6 +126,27 @@ pub struct Followed {
     pub old: OldEpoch,
 }
 
+/// What a hub made of something that was desired of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub enum Answered {
+    /// Of a document.
+    Document {
+        /// Its version.
+        version: u64,
+        /// What it made of it.
+        decision: Decision,
+    },
+    /// Of a command.
+    Command {
+        /// The command.
+        command: CommandId,
+        /// How far it is with it.
+        progress: Progress,
+    },
+    /// A test of itself, of what it has found.
+    SelfTest(String),
+}
+
 /// A line of the organization's event log.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Logged {
@@ -162,6 +185,8 @@ pub struct Projection {
     pub statuses: Vec<StatusChanged>,
     /// Journals that this one follows.
     pub followed: Vec<Followed>,
+    /// What became of what was desired, in order.
+    pub answered: Vec<(Answered, WallMs)>,
     /// Lines of the event log.
     pub log: Vec<Logged>,
 }
@@ -194,6 +219,9 @@ impl Projection {
             self.seal(envelope.seq, fact);
             self.assignment(event, fact, at);
             self.alert(event, fact, at, wall);
+            if let Some(answered) = answered(fact) {
+                self.answered.push((answered, at));
+            }
             if let Fact::EpochStarted { old: Some(old), .. } = fact {
                 self.followed.push(Followed { old: old.clone() });
             }
@@ -275,6 +303,64 @@ pub fn shown(at: WallMs) -> WallMs {
     WallMs(at.0.clamp(0, 253_402_300_799_999))
 }
 
+/// What a fact says of something that was desired.
+fn answered(fact: &Fact) -> Option<Answered> {
+    let document = |version: u64, decision| Some(Answered::Document { version, decision });
+    match fact {
+        Fact::DocumentApplied { version, .. } => document(*version, Decision::Applied),
+        Fact::ConfigRefused { version: Some(version), code, reason, waits } => {
+            let (code, reason) = (refusal(*code), reason.clone());
+            document(*version, Decision::Refused { code, reason, waits: *waits })
+        }
+        Fact::ConfigRolledBack { version, to, reason, .. } => {
+            document(*version, Decision::RolledBack { to: to.unwrap_or(0), reason: reason.clone() })
+        }
+        Fact::CommandReceived { command, .. } => {
+            Some(Answered::Command { command: *command, progress: Progress::Received })
+        }
+        Fact::CommandDone { command, outcome, text } => {
+            let state = match outcome {
+                CommandOutcome::Done => "done",
+                CommandOutcome::Refused => "refused",
+                CommandOutcome::Expired => "expired",
+            };
+            Some(Answered::Command { command: *command, progress: Progress::Ended(state, text.clone()) })
+        }
+        Fact::SelftestDone { checks, .. } => Some(Answered::SelfTest(found(checks))),
+        _ => None,
+    }
+}
+
+/// The word of a refusal, as the event has it.
+const fn refusal(code: RefusalCode) -> &'static str {
+    match code {
+        RefusalCode::Unsigned => "unsigned",
+        RefusalCode::Unreadable => "unreadable",
+        RefusalCode::ForeignHub => "foreign_hub",
+        RefusalCode::Stale => "stale",
+        RefusalCode::Units => "units",
+        RefusalCode::Rules => "rules",
+        RefusalCode::Silences => "silences",
+        RefusalCode::HardLimit => "hard_limit",
+        RefusalCode::DryRun => "dry_run",
+        RefusalCode::Storage => "storage",
+    }
+}
+
+/// What a self-test has found, in a sentence: what failed comes by name.
+fn found(checks: &[Check]) -> String {
+    let failed: Vec<_> = checks
+        .iter()
+        .filter(|check| !check.passed)
+        .map(|check| format!("{}: {}", check.name, check.text))
+        .collect();
+    let passed = checks.len() - failed.len();
+    match failed.is_empty() {
+        true => format!("{passed} of {} checks passed", checks.len()),
+        false => format!("{passed} of {} checks passed; failed: {}", checks.len(), failed.join("; ")),
+    }
+}
+
 fn logged(event: &Event, at: WallMs) -> Logged {
     let envelope = &event.envelope;
     let person = match envelope.actor {
@@ -290,6 +376,19 @@ fn logged(event: &Event, at: WallMs) -> Logged {
         Some(Fact::StorageDamaged { what, .. }) => ("critical", Some(what.clone())),
         Some(Fact::AnnunciatorFailed { error, .. }) => ("warning", Some(error.clone())),
         Some(Fact::Gap { .. } | Fact::DeviceFault { .. } | Fact::ClockUntrusted) => ("warning", None),
+        Some(Fact::DocumentApplied { version, .. }) => {
+            ("info", Some(format!("rules of version {version} are in force")))
+        }
+        Some(Fact::ConfigRefused { reason, .. } | Fact::ConfigRolledBack { reason, .. }) => {
+            ("warning", Some(reason.clone()))
+        }
+        Some(Fact::CommandDone { outcome, text, .. }) => match outcome {
+            CommandOutcome::Done => ("info", Some(text.clone())),
+            CommandOutcome::Refused | CommandOutcome::Expired => ("warning", Some(text.clone())),
+        },
+        Some(Fact::SelftestDone { passed, checks }) => {
+            (if *passed { "info" } else { "warning" }, Some(found(checks)))
+        }
         _ => ("info", None),
     };
     Logged {

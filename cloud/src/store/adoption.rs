@@ -5,11 +5,10 @@
 //! match, so that fewer rows are brought up to date than were told of, and that is how it is noticed. The caller rolls
 //! back then. Which point measures which unit is not decided here: that follows from the hub's events.
 
-use super::{StoreError, TenantTx, query, uuid};
-use crate::clock;
-use crate::entropy::{self, EntropyError};
-use frostguard_shared::alarm::{AlertType, Severity};
-use frostguard_shared::ids::{HubId, SiteId, UnitId};
+use super::rules::{self, Rule, RulesError};
+use super::{StoreError, TenantTx, new_id, query, uuid};
+use crate::entropy::EntropyError;
+use frostguard_shared::ids::{HubId, SiteId};
 use frostguard_shared::wire::site::{Device, Person, Point, Site, Unit};
 use sqlx::Row;
 use thiserror::Error;
@@ -32,27 +31,13 @@ pub enum AdoptionError {
     Entropy(#[from] EntropyError),
 }
 
-/// A rule of a unit in its slot of tier 0, as far as the hub has said it; what it inherits stays empty.
-#[derive(Clone, PartialEq, Eq, Debug)]
-pub struct Rule {
-    /// The unit.
-    pub unit: UnitId,
-    /// What it raises.
-    pub alert_type: AlertType,
-    /// How urgent that is.
-    pub severity: Severity,
-    /// Lowest temperature in 0.01 °C.
-    pub temp_min: Option<i32>,
-    /// Highest temperature in 0.01 °C.
-    pub temp_max: Option<i32>,
-    /// Minutes out of range before it counts.
-    pub delay_minutes: i32,
-    /// Seconds in which a reading is expected.
-    pub expected_s: Option<i32>,
-    /// Missed check-ins after which a point is late.
-    pub late_after: Option<i32>,
-    /// Missed check-ins after which it is lost.
-    pub lost_after: Option<i32>,
+impl From<RulesError> for AdoptionError {
+    fn from(fault: RulesError) -> Self {
+        match fault {
+            RulesError::Store(fault) => Self::Store(fault),
+            RulesError::Entropy(fault) => Self::Entropy(fault),
+        }
+    }
 }
 
 /// Whose word it is, and for where.
@@ -88,12 +73,14 @@ fn all(updated: u64, told: usize, what: &'static str) -> Result<(), AdoptionErro
 pub async fn take(tx: &mut TenantTx, place: Place, site: &Site, rules: &[Rule]) -> Result<(), AdoptionError> {
     retire(tx, place, site).await?;
     people(tx, &site.people).await?;
+    let known = known(tx, &site.units).await?;
     units(tx, place, &site.units).await?;
+    guards(tx, place.hub, &site.units).await?;
     devices(tx, place, &site.devices).await?;
     for device in &site.devices {
         points(tx, device).await?;
     }
-    keep_rules(tx, &site.units, rules).await
+    keep_rules(tx, place.hub, &site.units, &known, rules).await
 }
 
 /// Gives an empty site the zone of the hub that makes it one.
@@ -237,11 +224,6 @@ async fn area(tx: &mut TenantTx, site: SiteId) -> Result<Uuid, AdoptionError> {
     Ok(id)
 }
 
-fn new_id() -> Result<Uuid, EntropyError> {
-    let unix_ms = clock::now().0.max(0) as u64;
-    Ok(uuid::Builder::from_unix_timestamp_millis(unix_ms, &entropy::bytes()?).into_uuid())
-}
-
 async fn devices(tx: &mut TenantTx, place: Place, devices: &[Device]) -> Result<(), AdoptionError> {
     let (organization, hub) = (uuid(tx.organization().as_bytes()), uuid(place.hub.as_bytes()));
     let known = ids(devices, |device| device.id.as_bytes());
@@ -310,54 +292,53 @@ async fn points(tx: &mut TenantTx, device: &Device) -> Result<(), AdoptionError>
     all(there.get::<i64, _>("there") as u64, device.points.len(), "a point")
 }
 
-/// The rules as they are told now; a slot that is no longer told of is switched off.
-async fn keep_rules(tx: &mut TenantTx, units: &[Unit], rules: &[Rule]) -> Result<(), AdoptionError> {
-    let organization = uuid(tx.organization().as_bytes());
-    let types = rules.iter().map(|rule| rule.alert_type.word()).collect::<Vec<_>>();
-    let of = rules.iter().map(|rule| uuid(rule.unit.as_bytes())).collect::<Vec<_>>();
+/// The rules as they are told now; a slot that is no longer told of is switched off. Of units that were known before, none
+/// is touched whose rules are set here: what a hub that was away still believes is never newer than that.
+async fn keep_rules(
+    tx: &mut TenantTx,
+    hub: HubId,
+    units: &[Unit],
+    known: &[Uuid],
+    rules: &[Rule],
+) -> Result<(), AdoptionError> {
+    let ruled = rules::ruled_here(tx, hub, known).await?;
+    let own: Vec<&Unit> = units.iter().filter(|unit| !ruled.contains(&unit.id)).collect();
+    let rules: Vec<Rule> = rules.iter().filter(|rule| !ruled.contains(&rule.unit)).cloned().collect();
     query(
         "UPDATE alert_rules r SET is_enabled = false, updated_at = now()
          WHERE r.organization_id = $1 AND r.unit_id = ANY ($2) AND r.tier = 0 AND r.is_enabled
            AND NOT EXISTS (SELECT FROM UNNEST($3::uuid[], $4::text[]) AS new (unit, kind)
                            WHERE new.unit = r.unit_id AND new.kind = r.alert_type::text)",
     )
-    .bind(organization)
-    .bind(ids(units, |unit| unit.id.as_bytes()))
-    .bind(&of)
-    .bind(&types)
+    .bind(uuid(tx.organization().as_bytes()))
+    .bind(own.iter().map(|unit| uuid(unit.id.as_bytes())).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| uuid(rule.unit.as_bytes())).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.slot.alert_type().word()).collect::<Vec<_>>())
     .execute(tx.connection())
     .await
     .map_err(StoreError::step("switch rules off"))?;
-    let new = rules.iter().map(|_| new_id()).collect::<Result<Vec<_>, _>>()?;
-    query(
-        "INSERT INTO alert_rules AS r (id, organization_id, unit_id, name, alert_type, severity, temp_min, temp_max,
-             delay_minutes, expected_reading_interval_seconds, offline_warning_missed_checkins,
-             offline_critical_missed_checkins)
-         SELECT new.id, $1, new.unit, new.kind, new.kind::alert_type, new.severity::alert_severity, new.low, new.high,
-             new.delay, new.expected, new.late, new.lost
-         FROM UNNEST($2::uuid[], $3::uuid[], $4::text[], $5::text[], $6::integer[], $7::integer[], $8::integer[],
-                     $9::integer[], $10::integer[], $11::integer[])
-              AS new (id, unit, kind, severity, low, high, delay, expected, late, lost)
-         ON CONFLICT (organization_id, site_id, area_id, unit_id, alert_type, tier) WHERE is_enabled DO UPDATE SET
-             severity = excluded.severity, temp_min = excluded.temp_min, temp_max = excluded.temp_max,
-             delay_minutes = excluded.delay_minutes,
-             expected_reading_interval_seconds = excluded.expected_reading_interval_seconds,
-             offline_warning_missed_checkins = excluded.offline_warning_missed_checkins,
-             offline_critical_missed_checkins = excluded.offline_critical_missed_checkins, updated_at = now()",
-    )
-    .bind(organization)
-    .bind(new)
-    .bind(of)
-    .bind(types)
-    .bind(rules.iter().map(|rule| rule.severity.word()).collect::<Vec<_>>())
-    .bind(rules.iter().map(|rule| rule.temp_min).collect::<Vec<_>>())
-    .bind(rules.iter().map(|rule| rule.temp_max).collect::<Vec<_>>())
-    .bind(rules.iter().map(|rule| rule.delay_minutes).collect::<Vec<_>>())
-    .bind(rules.iter().map(|rule| rule.expected_s).collect::<Vec<_>>())
-    .bind(rules.iter().map(|rule| rule.late_after).collect::<Vec<_>>())
-    .bind(rules.iter().map(|rule| rule.lost_after).collect::<Vec<_>>())
-    .execute(tx.connection())
-    .await
-    .map(|_| ())
-    .map_err(|fault| StoreError::step("keep rules")(fault).into())
+    Ok(rules::keep(tx, &rules).await?)
+}
+
+/// Which of the units of a message were known before it came.
+async fn known(tx: &mut TenantTx, units: &[Unit]) -> Result<Vec<Uuid>, StoreError> {
+    let rows = query("SELECT id FROM units WHERE organization_id = $1 AND id = ANY ($2)")
+        .bind(uuid(tx.organization().as_bytes()))
+        .bind(ids(units, |unit| unit.id.as_bytes()))
+        .fetch_all(tx.connection())
+        .await
+        .map_err(StoreError::step("look units up"))?;
+    Ok(rows.iter().map(|row| row.get("id")).collect())
+}
+
+/// Remembers which units the hub tells of: the ones that a document for it must name.
+async fn guards(tx: &mut TenantTx, hub: HubId, units: &[Unit]) -> Result<(), StoreError> {
+    query("UPDATE hubs SET guards = $3, updated_at = now() WHERE organization_id = $1 AND id = $2")
+        .bind(uuid(tx.organization().as_bytes()))
+        .bind(uuid(hub.as_bytes()))
+        .bind(ids(units, |unit| unit.id.as_bytes()))
+        .execute(tx.connection())
+        .await
+        .map(|_| ())
+        .map_err(StoreError::step("remember what a hub guards"))
 }

@@ -9,6 +9,7 @@ use frostguard_shared::chain::Hash;
 use frostguard_shared::ids::{HubId, SiteId};
 use frostguard_shared::signature::PublicKey;
 use sqlx::Row;
+use std::time::Duration;
 use thiserror::Error;
 
 /// Bytes of a stored key that are none.
@@ -223,6 +224,23 @@ pub async fn open_session(
     .await
     .map(|_| ())
     .map_err(StoreError::step("note that a hub was seen"))
+}
+
+/// How long the session of a token is good for; nothing, if there is none.
+///
+/// # Errors
+/// The database cannot be asked.
+pub async fn session_ends_in(tx: &mut TenantTx, token: SecretHash) -> Result<Duration, StoreError> {
+    let row = query(
+        "SELECT greatest(ceil(extract(epoch FROM expires_at - now()) * 1000), 0)::bigint AS left_ms FROM hub_sessions
+         WHERE organization_id = $1 AND token_hash = $2",
+    )
+    .bind(uuid(tx.organization().as_bytes()))
+    .bind(&token.0[..])
+    .fetch_optional(tx.connection())
+    .await
+    .map_err(StoreError::step("look up when a session ends"))?;
+    Ok(row.map_or(Duration::ZERO, |row| Duration::from_millis(row.get::<i64, _>("left_ms").max(0) as u64)))
 }
 
 /// The last reading held of a journal on a branch, without waiting for anyone.

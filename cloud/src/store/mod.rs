@@ -7,6 +7,10 @@
 pub mod adoption;
 pub mod alerts;
 pub mod assignments;
+pub mod audit;
+pub mod commands;
+pub mod configuration;
+pub mod desired;
 pub mod door_events;
 pub mod doors;
 pub mod event_log;
@@ -21,6 +25,7 @@ pub mod partitions;
 pub mod people;
 pub mod readings;
 pub mod rollups;
+pub mod rules;
 pub mod safety;
 pub mod seals;
 pub mod sign_in;
@@ -30,6 +35,8 @@ pub mod views;
 
 pub use tenant::{DoorTx, TenantTx};
 
+use crate::clock;
+use crate::entropy::{self, EntropyError};
 use frostguard_shared::chain::Hash;
 use frostguard_shared::ids::OrganizationId;
 use sqlx::postgres::{PgArguments, PgConnectOptions, PgPool, PgPoolOptions};
@@ -97,6 +104,12 @@ impl StoreError {
 
 pub(crate) fn uuid(bytes: &[u8; 16]) -> uuid::Uuid {
     uuid::Uuid::from_bytes(*bytes)
+}
+
+/// An id for a row that only the cloud makes.
+pub(crate) fn new_id() -> Result<uuid::Uuid, EntropyError> {
+    let unix_ms = clock::now().0.max(0) as u64;
+    Ok(uuid::Builder::from_unix_timestamp_millis(unix_ms, &entropy::bytes()?).into_uuid())
 }
 
 pub(crate) fn hash(bytes: &[u8]) -> Result<Hash, StoreError> {

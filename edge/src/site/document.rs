@@ -257,7 +257,7 @@ impl Source<'_> {
             literal.as_ref().map(|literal| self.celsius(literal).map(Field::unit)).transpose()
         };
         let hysteresis = match &text.hysteresis_c {
-            None => Field::system(DEFAULT_HYSTERESIS),
+            None => ThermalRule::DEFAULT.hysteresis,
             Some(literal) => {
                 let value = CentiDegrees::new(self.celsius(literal)?.hundredths())
                     .map_err(|fault| self.fault(literal.span(), fault.to_string()))?;
@@ -269,9 +269,9 @@ impl Source<'_> {
             max: limit(&text.temp_max_c)?,
             inclusive: text.inclusive,
             hysteresis,
-            delay: set(text.delay_minutes.map(minutes), DurationMs::minutes(5)),
-            off_delay: set(text.off_delay_minutes.map(minutes), DurationMs::minutes(10)),
-            severity: set(text.severity, Severity::Warning),
+            delay: set(text.delay_minutes.map(minutes), ThermalRule::DEFAULT.delay),
+            off_delay: set(text.off_delay_minutes.map(minutes), ThermalRule::DEFAULT.off_delay),
+            severity: set(text.severity, ThermalRule::DEFAULT.severity),
         })
     }
 
@@ -329,15 +329,12 @@ impl Source<'_> {
     }
 }
 
-/// 0.50 °C inside the limit counts as recovered, unless a rule says otherwise.
-const DEFAULT_HYSTERESIS: CentiDegrees = CentiDegrees::HALF_A_DEGREE;
-
 fn minutes(minutes: u32) -> DurationMs {
     DurationMs::minutes(i64::from(minutes))
 }
 
-fn set<T>(given: Option<T>, default: T) -> Field<T> {
-    given.map_or(Field::system(default), Field::unit)
+fn set<T>(given: Option<T>, default: Field<T>) -> Field<T> {
+    given.map_or(default, Field::unit)
 }
 
 fn silence(text: SilenceText) -> SilenceRule {
@@ -346,10 +343,10 @@ fn silence(text: SilenceText) -> SilenceRule {
     let expected =
         text.expected_reading_interval_seconds.map(|seconds| DurationMs::seconds(i64::from(seconds.max(60))));
     SilenceRule {
-        expected: set(expected, default.expected.value),
-        late_after: set(text.offline_warning_missed_checkins, default.late_after.value),
-        lost_after: set(text.offline_critical_missed_checkins, default.lost_after.value),
-        severity: set(text.severity, default.severity.value),
+        expected: set(expected, default.expected),
+        late_after: set(text.offline_warning_missed_checkins, default.late_after),
+        lost_after: set(text.offline_critical_missed_checkins, default.lost_after),
+        severity: set(text.severity, default.severity),
     }
 }
 

@@ -94,6 +94,7 @@ impl Watch {
             watch.append(Draft::new(Fact::StorageDamaged { what, kept_as }))?;
         }
         watch.apply_site(tail.is_new)?;
+        watch.resume_trial();
         watch.resume_news(&tail, untold);
         watch.settle()?;
         watch.do_commands()?;

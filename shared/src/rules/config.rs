@@ -111,6 +111,20 @@ pub struct ThermalRule {
     pub severity: Field<Severity>,
 }
 
+impl ThermalRule {
+    /// The system's default: no limits; half a degree inside a limit, for ten minutes, is recovered; five minutes outside
+    /// are an episode, which is a warning.
+    pub const DEFAULT: Self = Self {
+        min: None,
+        max: None,
+        inclusive: false,
+        hysteresis: Field::system(CentiDegrees::HALF_A_DEGREE),
+        delay: Field::system(DurationMs::minutes(5)),
+        off_delay: Field::system(DurationMs::minutes(10)),
+        severity: Field::system(Severity::Warning),
+    };
+}
+
 /// When a silent point is late, and when lost.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct SilenceRule {

@@ -14,10 +14,12 @@ mod alert;
 mod config;
 mod effect;
 mod fold;
+pub mod inherit;
 mod listening;
 mod record;
 mod regions;
 mod state;
+pub mod template;
 mod thermal;
 
 pub use crate::alarm::{AlertType, Condition, Severity, Sounding};

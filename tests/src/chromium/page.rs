@@ -35,7 +35,7 @@ impl Chromium {
         self.type_into("input[name=email]", email, limit)?;
         self.type_into("input[name=password]", password, limit)?;
         self.click("form button.main", limit)?;
-        self.wait_for("main h1", limit).map(drop)
+        self.wait_for("#room h1", limit).map(drop)
     }
 
     /// Waits until a selector finds something that is seen; gives its text.

@@ -26,6 +26,7 @@ use minicbor::{Decode, Encode};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
+use tokio::sync::watch;
 
 use super::database::Database;
 use crate::browser::Browser;
@@ -74,7 +75,7 @@ impl HandmadeHub {
                 inclusive: false,
                 hysteresis: Field::system(CentiDegrees::HALF_A_DEGREE),
                 delay: Field::unit(DurationMs::seconds(300)),
-                off_delay: Field::system(DurationMs::seconds(60)),
+                off_delay: Field::system(DurationMs::minutes(10)),
                 severity: Field::unit(Severity::Critical),
             }),
             silence: SilenceRule::DEFAULT,
@@ -154,6 +155,7 @@ pub struct AccessWorld {
     address: SocketAddr,
     operators: SocketAddr,
     admin: CloudDatabase,
+    stop: watch::Sender<bool>,
     runtime: Runtime,
     _folder: TempDir,
 }
@@ -172,14 +174,16 @@ impl AccessWorld {
         let config = settings(folder.path(), url);
         let cloud = key::open_or_make(&config.key_file).map_err(failed)?.0.public();
         let runtime = Runtime::new().map_err(SiteError::io("start a runtime"))?;
-        let [address, operators] = runtime.block_on(serve(config)).map_err(failed)?;
+        let (stop, stopping) = watch::channel(false);
+        let [address, operators] = runtime.block_on(serve(config, stopping)).map_err(failed)?;
         let admin = {
             let _inside = runtime.enter();
             CloudDatabase::connect(&database.admin_url(), 1).map_err(failed)?
         };
         let tenants = [1, 2]
             .map(|number| (OrganizationId::from_bytes(id(number, 8)), SiteId::from_bytes(id(number, 9))));
-        let world = Self { database, cloud, tenants, address, operators, admin, runtime, _folder: folder };
+        let world =
+            Self { database, cloud, tenants, address, operators, admin, stop, runtime, _folder: folder };
         world.runtime.block_on(world.let_in()).map_err(failed)?;
         Ok(world)
     }
@@ -192,6 +196,16 @@ impl AccessWorld {
             tx.commit().await?;
         }
         Ok(())
+    }
+
+    /// The port for hubs and people.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// Asks the service to end, and does not wait for it.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
     }
 
     /// A claim code for the site of an organization, whose secret is a byte ten times.
@@ -214,12 +228,20 @@ impl AccessWorld {
     /// # Errors
     /// When it cannot be kept.
     pub fn api_key(&self, tenant: usize, key: &str) -> Result<(), SiteError> {
+        self.api_key_as(tenant, key, ApiRole::Viewer)
+    }
+
+    /// Keeps an API key of an organization with a role; one of each role.
+    ///
+    /// # Errors
+    /// When it cannot be kept.
+    pub fn api_key_as(&self, tenant: usize, key: &str, role: ApiRole) -> Result<(), SiteError> {
         let hash = SecretHash::of(key.as_bytes());
-        let credential = uuid_of(tenant);
+        let credential = uuid_of(tenant, role);
         let kept = self.runtime.block_on(async {
             let mut tx = self.admin.tenant(self.tenants[tenant].0, Duty::Operator).await?;
             let last4 = &key[key.len().saturating_sub(4)..];
-            operators::add_api_key(&mut tx, credential, "tests", (hash, last4), ApiRole::Viewer).await?;
+            operators::add_api_key(&mut tx, credential, "tests", (hash, last4), role).await?;
             tx.commit().await
         });
         kept.map_err(failed)
@@ -311,11 +333,6 @@ impl AccessWorld {
         Ok(Err((status, problem.reason)))
     }
 
-    /// The port for hubs and people.
-    pub fn port(&self) -> u16 {
-        self.address.port()
-    }
-
     /// A counter as operators see it; it counts for every cloud of this process.
     ///
     /// # Errors
@@ -336,8 +353,8 @@ impl AccessWorld {
     }
 }
 
-fn uuid_of(tenant: usize) -> sqlx::types::Uuid {
-    sqlx::types::Uuid::from_bytes(id(tenant as u8, 10))
+fn uuid_of(tenant: usize, role: ApiRole) -> sqlx::types::Uuid {
+    sqlx::types::Uuid::from_bytes(id(tenant as u8, 10 + role as u8))
 }
 
 /// A signature that fits nothing.
@@ -347,14 +364,17 @@ pub fn wrong(signature: Signature) -> Signature {
     Signature(bytes)
 }
 
-async fn serve(config: Config) -> Result<[SocketAddr; 2], ServiceError> {
+async fn serve(config: Config, mut stopping: watch::Receiver<bool>) -> Result<[SocketAddr; 2], ServiceError> {
     let service = Service::open(config).await?;
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let operators = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let addresses = [listener.local_addr()?, operators.local_addr()?];
     tokio::spawn(async move {
-        // It ends with the runtime.
-        let _ = service.serve(listener, operators, std::future::pending()).await;
+        // Whoever could ask for the end is gone with the runtime.
+        let asked = async move {
+            let _ = stopping.wait_for(|stop| *stop).await;
+        };
+        let _ = service.serve(listener, operators, asked).await;
     });
     Ok(addresses)
 }

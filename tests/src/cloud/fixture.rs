@@ -42,6 +42,8 @@ pub enum Kind {
     Entry = 11,
     /// Door events 1 to 9.
     DoorEvent = 12,
+    /// Commands 1 and 2: the first is under way.
+    Command = 14,
 }
 
 /// One of the two.
@@ -86,6 +88,7 @@ impl Organization {
             "unit" => Kind::Unit,
             "hub" => Kind::Hub,
             "alert" => Kind::Alert,
+            "command" => Kind::Command,
             _ => return None,
         };
         Some(self.id(kind, 1))

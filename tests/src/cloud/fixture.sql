@@ -194,3 +194,30 @@ SELECT ('@o@-0000-7000-8000-000b000000' || lpad(n::text, 2, '0'))::uuid, '@o@-00
        '{"of": "@name@"}', encode(sha256('@o@ event'), 'hex'), NULL,
        CASE n WHEN 13 THEN now() - interval '1 hour' ELSE timestamptz '2025-07-01T00:00:00Z' END
 FROM generate_series(1, 13) AS n;
+
+-- The first hub guards the units of its site; its first document is in force, its second is pending. An acknowledgement
+-- of the first alert is under way, and it has shown itself once.
+UPDATE hubs SET guards = ARRAY(SELECT ('@o@-0000-7000-8000-00030000000' || n)::uuid FROM generate_series(1, 4) AS n)
+WHERE id = '@o@-0000-7000-8000-000400000001';
+INSERT INTO alert_rules_history (organization_id, alert_rule_id, changed_by, change_type, new_values) VALUES
+    ('@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000d00000001', '@o@-0000-7000-8000-000800000001', 'created',
+     '{"of": "@name@"}');
+INSERT INTO hub_configs (hub_id, organization_id, decided_version, applied_version, applied_at) VALUES
+    ('@o@-0000-7000-8000-000400000001', '@o@-0000-7000-8000-000000000000', 1, 1, '2025-07-01T00:00:02Z');
+INSERT INTO config_documents (hub_id, version, organization_id, bytes, signature, content_hash, made_at, made_by, changes,
+                              state, decided_at)
+SELECT '@o@-0000-7000-8000-000400000001', n, '@o@-0000-7000-8000-000000000000', '@name@ document',
+       sha256('@o@ signed') || sha256('@o@ signed'), sha256('@o@ content'),
+       timestamptz '2025-07-01T00:00:00Z' + (n - 1) * interval '1 hour', '@o@-0000-7000-8000-000800000001',
+       jsonb_build_array('@name@ change ' || n), CASE n WHEN 1 THEN 'applied' ELSE 'pending' END,
+       CASE n WHEN 1 THEN timestamptz '2025-07-01T00:00:02Z' END
+FROM generate_series(1, 2) AS n;
+INSERT INTO hub_commands (id, organization_id, hub_id, kind, alert_id, bytes, signature, state, outcome, asked_at, asked_by,
+                          expires_at, decided_at)
+VALUES
+    ('@o@-0000-7000-8000-000e00000001', '@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000400000001', 'acknowledge',
+     '@o@-0000-7000-8000-000700000001', '@name@ command', sha256('@o@ signed') || sha256('@o@ signed'), 'pending', NULL,
+     '2025-07-01T00:02:00Z', '@o@-0000-7000-8000-000800000001', now() + interval '1 day', NULL),
+    ('@o@-0000-7000-8000-000e00000002', '@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000400000001', 'identify',
+     NULL, '@name@ command', sha256('@o@ signed') || sha256('@o@ signed'), 'done', '@name@ shows itself',
+     '2025-07-01T00:01:00Z', NULL, '2025-07-01T00:11:00Z', '2025-07-01T00:01:01Z');

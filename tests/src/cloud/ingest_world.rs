@@ -8,6 +8,7 @@ use std::sync::Arc;
 use frostguard_cloud::api;
 use frostguard_cloud::api::caller::ApiState;
 use frostguard_cloud::api::origin::{OwnAddress, Peer};
+use frostguard_cloud::hub::waiting::Waiting;
 use frostguard_cloud::hub::{self, HubState};
 use frostguard_cloud::sign_in::password::Password;
 use frostguard_cloud::store::Database as CloudDatabase;
@@ -318,14 +319,15 @@ async fn serve(url: &str, pace: Pace) -> Result<SocketAddr, SiteError> {
     let database = CloudDatabase::connect(url, 8)
         .map_err(|fault| SiteError::Unexpected(format!("no database: {fault}")))?;
     let key = Arc::new(cloud_key());
+    let waiting = Waiting::new(database.clone(), 64);
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
         .await
         .map_err(SiteError::io("listen for hubs"))?;
     let address = listener.local_addr().map_err(SiteError::io("read the port"))?;
     // As if a proxy stood before it, so that a test can be seen to come from any address.
     let own = OwnAddress::of(&format!("http://{address}"), Peer::Forwarded);
-    let people = api::routes(ApiState::new(database.clone(), own, pace));
-    let router = hub::routes().with_state(HubState { database, key }).merge(people);
+    let people = api::routes(ApiState::new(database.clone(), own, Arc::clone(&key), pace));
+    let router = hub::routes().with_state(HubState { database, key, waiting }).merge(people);
     tokio::spawn(async move {
         // It ends with the runtime.
         let _ = axum::serve(listener, router).await;

@@ -11,6 +11,7 @@ pub mod ingest_world;
 pub mod pgbouncer;
 pub mod postgres;
 pub mod proxy;
+pub mod push_world;
 pub mod recorder;
 pub mod service;
 pub mod shared;

@@ -213,27 +213,6 @@ impl Cloud {
         self.command_with(&self.admin, arguments, Some(input))
     }
 
-    /// Makes somebody a member of an organization, who signs in with this password.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub fn add_person(
-        &self,
-        name: &str,
-        email: &str,
-        (organization, role): (&str, &str),
-        password: &str,
-    ) -> Result<Value, SiteError> {
-        let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
-        let words = [&words[..], &["--json"]].concat();
-        let answer = self.command_told(&words, password)?;
-        if !answer.status.success() {
-            return Err(SiteError::Unexpected(format!("person add: {}", answer.stderr)));
-        }
-        serde_json::from_str(&answer.stdout)
-            .map_err(|source| SiteError::Json { what: "person add".to_owned(), source })
-    }
-
     /// Runs a command of the operator's that answers in JSON, and must succeed.
     ///
     /// # Errors
@@ -287,6 +266,20 @@ impl Cloud {
         Ok(LetIn { organization: slug, site, code, link, api_key })
     }
 
+    /// Makes somebody a member of an organization who signs in with this mail and password.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn add_person(&self, organization: &str, person: &Newcomer<'_>) -> Result<(), SiteError> {
+        let Newcomer { name, email, role, password } = *person;
+        let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
+        let answer = self.command_told(&words, password)?;
+        if answer.status.success() {
+            return Ok(());
+        }
+        Err(SiteError::Unexpected(format!("frostguard-cloud person add: {}", answer.stderr)))
+    }
+
     /// Makes a further site of an organization, and gives a code for one hub of it.
     ///
     /// # Errors
@@ -297,6 +290,19 @@ impl Cloud {
         let made = self.operate(&["claim-code", "--site", &site])?;
         Ok(Invitation { site, code: word(&made, "code")?, link: word(&made, "link")? })
     }
+}
+
+/// Somebody who is to become a member of an organization.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer<'a> {
+    /// What people call them.
+    pub name: &'a str,
+    /// The mail with which they sign in.
+    pub email: &'a str,
+    /// What they may do.
+    pub role: &'a str,
+    /// The password with which they sign in.
+    pub password: &'a str,
 }
 
 /// What lets a hub into a site.

@@ -11,6 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cloud::cloud_world::CloudWorld;
+use crate::cloud::service::Invitation;
 use crate::error::SiteError;
 use crate::hub::{Ears, Hub, Surroundings};
 use crate::site::chirpstack::NetworkServer;
@@ -57,8 +58,7 @@ impl Demo {
         if state.exists() {
             fs::remove_dir_all(state).map_err(SiteError::io(format!("empty {}", state.display())))?;
         }
-        let mut far = CloudWorld::start_for(&state.join("far"), ORGANIZATION, KITCHEN)?;
-        let second = far.cloud.invite(&far.let_in.organization, WAREHOUSE)?;
+        let (mut far, second) = organization(&state.join("far"))?;
         far.cloud.start(None)?;
         let mut kitchen = kitchen(&state.join("kitchen"))?;
         kitchen.hub.start(None)?;
@@ -114,6 +114,13 @@ impl Demo {
         kitchen.stop()?;
         far.stop()
     }
+}
+
+/// A cloud with the organization, its sites and whoever may look at them; with it what lets a hub into the warehouse.
+fn organization(state: &Path) -> Result<(CloudWorld, Invitation), SiteError> {
+    let far = CloudWorld::start_for(state, ORGANIZATION, KITCHEN)?;
+    let warehouse = far.cloud.invite(&far.let_in.organization, WAREHOUSE)?;
+    Ok((far, warehouse))
 }
 
 fn furnished(units: &[Guarded]) -> Vec<Furnished> {

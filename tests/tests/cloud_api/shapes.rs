@@ -157,7 +157,7 @@ pub fn a_door_event_an_alert_an_entry_and_a_reading_set_aside_are_shown_whole(wo
         "acknowledged_at": "2025-07-01T00:10:00.250Z", "acknowledged_by": ALFA.id(Kind::Person, 1),
         "acknowledged_until": null, "quiet_until": null, "cleared_at": null, "resolved_at": null,
         "resolved_by": null, "escalated_at": null, "escalation_level": 0, "is_retro": false,
-        "metadata": { "value_centi_c": -1210 },
+        "metadata": { "value_centi_c": -1210 }, "pending_acknowledgement": null,
     });
     assert_eq!(world.good(ALFA, &format!("/alerts/{}", ALFA.id(Kind::Alert, 2))), alert);
     assert!(world.all(ALFA, "/alerts").contains(&alert));
@@ -219,8 +219,62 @@ pub fn a_hub_is_shown_with_its_streams_and_what_waits_at_it(world: &World) {
                       "received_at": "2025-07-01T00:20:01.000Z", "events_waiting": 3, "readings_waiting": 1200,
                       "alarms": [{ "condition": "too_warm" }] },
             "streams": null,
+            "configuration": {
+                "hub_id": ALFA.id(Kind::Hub, 1), "hub_name": "alfa Hub", "desired_version": 2,
+                "desired_at": "2025-07-01T01:00:00.000Z", "desired_by": "alfa Person", "applied_version": 1,
+                "applied_at": "2025-07-01T00:00:02.000Z", "state": "pending", "reason_code": null, "reason": null,
+            },
         })
     );
+}
+
+pub fn a_hub_s_documents_and_commands_are_shown_newest_first(world: &World) {
+    let hub = ALFA.id(Kind::Hub, 1);
+    let documents = world.all(ALFA, &format!("/hubs/{hub}/configuration"));
+    let versions: Vec<_> = documents.iter().map(|document| &document["version"]).collect();
+    assert_eq!(versions, [2, 1]);
+    assert_eq!(
+        documents[1],
+        json!({ "version": 1, "made_at": "2025-07-01T00:00:00.000Z", "made_by": "alfa Person", "state": "applied",
+                "reason_code": null, "reason": null, "decided_at": "2025-07-01T00:00:02.000Z",
+                "changes": ["alfa change 1"] })
+    );
+    let commands = world.all(ALFA, &format!("/hubs/{hub}/commands"));
+    assert_eq!(commands.len(), 2);
+    let shown = json!({
+        "id": ALFA.id(Kind::Command, 2), "hub_id": hub, "kind": "identify", "alert_id": null, "state": "done",
+        "outcome": "alfa shows itself", "asked_at": "2025-07-01T00:01:00.000Z", "asked_by": null,
+        "decided_at": "2025-07-01T00:01:01.000Z",
+    });
+    assert_eq!(commands[1], shown);
+    assert_eq!(world.good(ALFA, &format!("/commands/{}", ALFA.id(Kind::Command, 2))), shown);
+    let under_way = world.good(ALFA, &format!("/alerts/{}", ALFA.id(Kind::Alert, 1)));
+    assert_eq!(
+        under_way["pending_acknowledgement"],
+        json!({ "command_id": ALFA.id(Kind::Command, 1), "asked_by": "alfa Person",
+                "asked_at": "2025-07-01T00:02:00.000Z" })
+    );
+    assert_eq!(commands[0]["state"], "pending");
+}
+
+pub fn a_unit_without_rules_of_its_own_shows_where_each_field_comes_from(world: &World) {
+    let rules = world.good(ALFA, &format!("/units/{}/rules", ALFA.id(Kind::Unit, 1)));
+    let fields = &rules["fields"];
+    assert_eq!(
+        fields["temp_max_centi_c"],
+        json!({ "value": -1500, "provenance": "unit", "inherited": { "value": -1500, "provenance": "template" } })
+    );
+    assert_eq!(
+        fields["delay_minutes"],
+        json!({ "value": 30, "provenance": "template", "source_name": "freezer",
+                "inherited": { "value": 30, "provenance": "template" } })
+    );
+    assert_eq!(fields["inclusive"]["provenance"], "system");
+    assert_eq!(fields.as_object().unwrap().len(), 11);
+    assert_eq!(rules["hard_limits"], json!({ "min_centi_c": -6000, "max_centi_c": -500 }));
+    assert_eq!((&rules["warnings"], &rules["unit_type"]), (&json!([]), &json!("freezer")));
+    assert_eq!(rules["configuration"][0]["hub_id"], json!(ALFA.id(Kind::Hub, 1)));
+    assert_eq!(rules["configuration"].as_array().unwrap().len(), 1);
 }
 
 pub fn a_hub_is_online_while_it_was_seen_within_two_minutes(world: &World) {
@@ -228,6 +282,16 @@ pub fn a_hub_is_online_while_it_was_seen_within_two_minutes(world: &World) {
     assert_eq!((&silent["is_online"], &silent["live"]), (&json!(false), &Value::Null));
     assert!(silent["last_seen_at"].is_string());
     assert_eq!(silent["streams"], json!([]));
+}
+
+pub fn open_alerts_are_those_that_are_not_over(world: &World) {
+    let of = |open: &str| -> Vec<String> {
+        let alerts = world.all(ALFA, &format!("/alerts?open={open}"));
+        alerts.iter().map(|alert| alert["status"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(of("true").len(), 6);
+    assert!(!of("true").contains(&"resolved".to_owned()));
+    assert_eq!(of("false"), ["resolved", "resolved"]);
 }
 
 pub fn alerts_are_filtered_by_status_unit_and_time(world: &World) {

@@ -1,13 +1,22 @@
 //! The walls themselves, by SQL under the service's own login and by what the catalogue says of every table.
 
-use frostguard_cloud::store::views::{AlertSeverity, AlertStatus, AlertType, UnitStatus, UnitType};
+use frostguard_cloud::store::views::{
+    AlertSeverity, AlertStatus, AlertType, CommandKind, CommandState, DocumentState, UnitStatus, UnitType,
+};
 use frostguard_tests::cloud::fixture::{ALFA, BRAVO, Kind, Organization};
 
 use crate::world::World;
 
 /// What people and hubs have recorded: it may grow, and nothing else.
-const RECORD: [&str; 6] =
-    ["hub_events", "hub_clock", "hub_checkpoints", "sensor_readings", "readings_quarantine", "event_logs"];
+const RECORD: [&str; 7] = [
+    "hub_events",
+    "hub_clock",
+    "hub_checkpoints",
+    "sensor_readings",
+    "readings_quarantine",
+    "event_logs",
+    "alert_rules_history",
+];
 
 const DUTIES: [&str; 2] = ["fg_app", "fg_ingest"];
 
@@ -231,6 +240,7 @@ pub fn every_door_is_known_and_has_a_fixed_search_path(world: &World) {
             "challenge",
             "claim",
             "count_try",
+            "desired",
             "end_session",
             "forget_user",
             "forgive_tries",
@@ -269,5 +279,17 @@ pub fn the_words_of_the_api_are_those_of_the_database(world: &World) {
     ] {
         let asked = format!("SELECT unnest(enum_range(NULL::{list}))");
         assert_eq!(lines(&world.database.psql(&asked).unwrap()), words, "{list}");
+    }
+    for (table, column, words) in [
+        ("config_documents", "state", DocumentState::WORDS),
+        ("hub_commands", "state", CommandState::WORDS),
+        ("hub_commands", "kind", CommandKind::WORDS),
+    ] {
+        let asked = format!(
+            "SELECT word[1] FROM pg_constraint,
+                 regexp_matches(pg_get_constraintdef(oid), '''([a-z_]+)''', 'g') AS words (word)
+             WHERE conrelid = '{table}'::regclass AND conname = '{table}_{column}_check'"
+        );
+        assert_eq!(lines(&world.database.psql(&asked).unwrap()), words, "{table}.{column}");
     }
 }

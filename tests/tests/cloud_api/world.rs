@@ -4,7 +4,7 @@
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use axum::Router;
@@ -14,6 +14,7 @@ use frostguard_cloud::api::origin::{OwnAddress, Peer};
 use frostguard_cloud::api::problem::ApiError;
 use frostguard_cloud::api::right::{Administer, Configure, Look, Permission, Respond};
 use frostguard_cloud::watch::Pace;
+use frostguard_shared::signature::SecretKey;
 use frostguard_tests::cloud::database::Database;
 use frostguard_tests::cloud::fixture::{self, Organization};
 use frostguard_tests::cloud::pgbouncer::{PgBouncer, Pooling};
@@ -240,7 +241,8 @@ fn serve(url: String) -> u16 {
             let database = frostguard_cloud::store::Database::connect(&url, CONNECTIONS).unwrap();
             // Merged into another router, as the service does it.
             let own = OwnAddress::of(&format!("http://127.0.0.1:{port}"), Peer::Connected);
-            let state = ApiState::new(database, own, Pace::default());
+            let key = Arc::new(SecretKey::from_seed(&[9; 32]));
+            let state = ApiState::new(database, own, key, Pace::default());
             let routes = frostguard_cloud::api::routes(state.clone());
             let routes = axum::Router::new().merge(routes).merge(rights().with_state(state));
             axum::serve(listener, routes).await.unwrap();

@@ -3,7 +3,6 @@
 // An answer is a value or a fault in words for people; nothing is thrown. A session that ended is told to whoever
 // listens, once for all requests that meet it.
 import createClient, { type Middleware } from 'openapi-fetch';
-import type { AheadPaths } from './ahead';
 import type { paths } from './schema';
 import type { Problem } from './types';
 
@@ -20,7 +19,7 @@ const watchSession: Middleware = {
   },
 };
 
-export const api = createClient<paths & AheadPaths>();
+export const api = createClient<paths>();
 api.use(watchSession);
 
 /** Why something did not come. Status 0: the cloud was not reached. */

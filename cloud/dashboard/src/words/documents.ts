@@ -1,11 +1,11 @@
 // What became of a change: from the cloud to the hub and back, in words.
-import type { HubConfiguration, DocumentState } from '../api/types';
+import type { HubConfiguration, HubConfigurationState } from '../api/types';
 import { millis } from './standing.ts';
 import { moment, type Zone } from './time.ts';
 
 export type Tone = 'done' | 'waiting' | 'failed';
 
-export const TONE: Record<DocumentState, Tone> = {
+export const TONE: Record<HubConfigurationState, Tone> = {
   none: 'done',
   pending: 'waiting',
   applied: 'done',

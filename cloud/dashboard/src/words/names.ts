@@ -1,5 +1,15 @@
 // What things are called on the screen.
-import type { Alert, Command, DocumentState, Provenance, Role, RuleField, UnitType } from '../api/types';
+import type {
+  Alert,
+  CommandKind,
+  CommandState,
+  DocumentState,
+  HubConfigurationState,
+  Provenance,
+  Role,
+  RuleField,
+  UnitType,
+} from '../api/types';
 
 export const UNIT_TYPE: Record<UnitType, string> = {
   fridge: 'Fridge',
@@ -11,7 +21,7 @@ export const UNIT_TYPE: Record<UnitType, string> = {
 };
 
 /** As a rule's template says it: for all of them. */
-const UNIT_TYPES: Record<string, string> = {
+const UNIT_TYPES: Record<UnitType, string> = {
   fridge: 'fridges',
   freezer: 'freezers',
   display_case: 'display cases',
@@ -70,7 +80,7 @@ export const FIELD: Record<RuleField, { name: string; help: string }> = {
 };
 
 /** Where a value of a rule comes from. */
-export function provenance(from: Provenance, source: string | null | undefined, unitType: string): string {
+export function provenance(from: Provenance, source: string | undefined, unitType: UnitType): string {
   switch (from) {
     case 'unit':
       return 'set at this unit';
@@ -79,28 +89,29 @@ export function provenance(from: Provenance, source: string | null | undefined, 
     case 'organization':
       return source ? `from the ${from} ${source}` : `from the ${from}`;
     case 'template':
-      return `from the template for ${UNIT_TYPES[unitType] ?? 'its kind'}`;
+      return `from the template for ${UNIT_TYPES[unitType]}`;
     case 'system':
       return 'system default';
   }
 }
 
-export const DOCUMENT: Record<DocumentState, string> = {
+export const DOCUMENT: Record<DocumentState | HubConfigurationState, string> = {
   none: 'Nothing sent yet',
   pending: 'Sent, waiting for the hub',
   applied: 'Applied at the hub',
   refused: 'Refused by the hub',
   waiting_for_confirmation: 'Waits for confirmation at the hub',
   rolled_back: 'Rolled back by the hub',
+  superseded: 'A newer one came before it was applied',
 };
 
-export const COMMAND: Record<Command['kind'], string> = {
+export const COMMAND: Record<CommandKind, string> = {
   acknowledge: 'Acknowledge',
   identify: 'Identify',
   self_test: 'Self-test',
 };
 
-export const COMMAND_STATE: Record<Command['state'], string> = {
+export const COMMAND_STATE: Record<CommandState, string> = {
   pending: 'waiting for the hub',
   received: 'the hub has it',
   done: 'done',

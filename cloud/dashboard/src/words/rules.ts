@@ -1,5 +1,5 @@
 // A rule's values as people read and type them.
-import type { RuleField, RuleValue, Rules } from '../api/types';
+import type { AlertSeverity, RuleField, RuleValue, Rules } from '../api/types';
 import { exact, read, typed, type TempUnit } from './temperature.ts';
 import { count } from './count.ts';
 import { span } from './time.ts';
@@ -23,10 +23,10 @@ export const INPUT: Record<RuleField, Input> = {
     ],
   },
   hysteresis_centi: { kind: 'temperature', quantity: 'difference' },
-  delay_minutes: { kind: 'whole', unit: 'min', least: 0, most: 1440 },
-  off_delay_minutes: { kind: 'whole', unit: 'min', least: 0, most: 1440 },
+  delay_minutes: { kind: 'whole', unit: 'min', least: 0, most: 10_080 },
+  off_delay_minutes: { kind: 'whole', unit: 'min', least: 0, most: 10_080 },
   severity: { kind: 'choice', options: SEVERITIES },
-  expected_reading_interval_seconds: { kind: 'whole', unit: 's', least: 1, most: 86_400 },
+  expected_reading_interval_seconds: { kind: 'whole', unit: 's', least: 60, most: 604_800 },
   offline_warning_missed_checkins: { kind: 'whole', unit: 'readings', least: 1, most: 1000 },
   offline_critical_missed_checkins: { kind: 'whole', unit: 'readings', least: 1, most: 1000 },
   silence_severity: { kind: 'choice', options: SEVERITIES },
@@ -37,8 +37,8 @@ export function isLimit(field: RuleField): boolean {
 }
 
 /** A value to look at. */
-export function shown(field: RuleField, value: RuleValue, unit: TempUnit): string {
-  if (value === null) return isLimit(field) ? 'No limit' : 'Not set';
+export function shown(field: RuleField, value: RuleValue | undefined, unit: TempUnit): string {
+  if (value == null) return isLimit(field) ? 'No limit' : 'Not set';
   const input = INPUT[field];
   if (input.kind === 'temperature') return exact(Number(value), unit, input.quantity);
   if (input.kind === 'choice') return input.options.find((option) => option.value === String(value))?.word ?? String(value);
@@ -47,8 +47,8 @@ export function shown(field: RuleField, value: RuleValue, unit: TempUnit): strin
 }
 
 /** A value as it stands in its input. */
-export function asTyped(field: RuleField, value: RuleValue, unit: TempUnit): string {
-  if (value === null) return '';
+export function asTyped(field: RuleField, value: RuleValue | undefined, unit: TempUnit): string {
+  if (value == null) return '';
   const input = INPUT[field];
   return input.kind === 'temperature' ? typed(Number(value), unit, input.quantity) : String(value);
 }
@@ -58,7 +58,7 @@ export type Read = { ok: true; value: RuleValue; notice?: string } | { ok: false
 /** What a person typed as the value for the wire, or what is wrong with it in his own unit. */
 export function readField(field: RuleField, text: string, unit: TempUnit, rules: Rules): Read {
   const input = INPUT[field];
-  if (input.kind === 'choice') return { ok: true, value: field === 'inclusive' ? text === 'true' : text };
+  if (input.kind === 'choice') return { ok: true, value: field === 'inclusive' ? text === 'true' : (text as AlertSeverity) };
   if (input.kind === 'temperature') {
     const got = read(text, unit, input.quantity);
     if (!got.ok) return got;
@@ -68,7 +68,7 @@ export function readField(field: RuleField, text: string, unit: TempUnit, rules:
   if (!/^\d+$/.test(tidy)) return { ok: false, fault: 'Type a whole number.' };
   const value = Number(tidy);
   if (value < input.least || value > input.most) {
-    return { ok: false, fault: `Between ${input.least} and ${input.most} ${input.unit}.` };
+    return { ok: false, fault: `From ${input.least} to ${input.most} ${input.unit}.` };
   }
   return { ok: true, value };
 }
@@ -83,7 +83,7 @@ function checkLimit(field: RuleField, centi: number, unit: TempUnit, rules: Rule
     return { ok: false, fault: `Must be below the upper limit, ${exact(other, unit)}.` };
   }
   const { min_centi_c: least, max_centi_c: most } = rules.hard_limits;
-  const beyond = most !== null && centi > most ? most : least !== null && centi < least ? least : undefined;
+  const beyond = centi > most ? most : centi < least ? least : undefined;
   if (beyond === undefined) return { ok: true, value: centi };
   return {
     ok: true,

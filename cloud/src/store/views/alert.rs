@@ -1,5 +1,6 @@
 //! Alerts, the newest first.
 
+use super::command::{PendingAcknowledgement, pending};
 use super::{AlertSeverity, AlertStatus, AlertType, At, Behind, Placed, Position, Slice, own, rows};
 use crate::store::{StoreError, TenantTx};
 use frostguard_shared::ids::{AlertId, UnitId};
@@ -63,6 +64,9 @@ pub struct Alert {
     pub is_retro: bool,
     /// Why it was raised, in figures; its shape depends on the condition.
     pub metadata: Option<serde_json::Value>,
+    /// An acknowledgement that was asked for and is not in the hub's record yet. Null: there is none under way.
+    #[sqlx(skip)]
+    pub pending_acknowledgement: Option<PendingAcknowledgement>,
 }
 
 impl Placed for Alert {
@@ -79,6 +83,9 @@ pub struct AlertFilter {
     pub unit: Option<UnitId>,
     /// With this status alone.
     pub status: Option<AlertStatus>,
+    /// Open ones alone, or those alone that are over: an alert is over when its condition has ended and somebody has
+    /// acknowledged it.
+    pub open: Option<bool>,
     /// Raised then or later.
     pub from: Option<At>,
     /// Raised before.
@@ -119,21 +126,25 @@ pub async fn alerts(
            AND ($3::text IS NULL OR t.status::text = $3)
            AND ($4::timestamptz IS NULL OR t.triggered_at >= $4)
            AND ($5::timestamptz IS NULL OR t.triggered_at < $5)
-           AND ($6::timestamptz IS NULL OR (t.triggered_at, t.id) < ($6, $7))
-         ORDER BY t.triggered_at DESC, t.id DESC LIMIT $8"
+           AND ($6::boolean IS NULL OR (t.status <> 'resolved') = $6)
+           AND ($7::timestamptz IS NULL OR (t.triggered_at, t.id) < ($7, $8))
+         ORDER BY t.triggered_at DESC, t.id DESC LIMIT $9"
     ))
     .bind(own(tx))
     .bind(filter.unit.map(|unit| Uuid::from_bytes(*unit.as_bytes())))
     .bind(filter.status.map(AlertStatus::word))
     .bind(filter.from)
     .bind(filter.to)
+    .bind(filter.open)
     .bind(behind.at())
     .bind(behind.key())
     .bind(behind.fetched())
     .fetch_all(tx.connection())
     .await
     .map_err(StoreError::step("list alerts"))?;
-    Ok(Slice::of(fetched, &behind))
+    let mut slice = Slice::of(fetched, &behind);
+    complete(tx, &mut slice.items).await?;
+    Ok(slice)
 }
 
 /// One alert; `None` if the organization has none of that id.
@@ -141,12 +152,24 @@ pub async fn alerts(
 /// # Errors
 /// The database cannot do it now.
 pub async fn alert(tx: &mut TenantTx, alert: AlertId) -> Result<Option<Alert>, StoreError> {
-    rows(alerts!("t.id = $2"))
+    let mut found: Vec<Alert> = rows(alerts!("t.id = $2"))
         .bind(own(tx))
         .bind(Uuid::from_bytes(*alert.as_bytes()))
-        .fetch_optional(tx.connection())
+        .fetch_all(tx.connection())
         .await
-        .map_err(StoreError::step("show an alert"))
+        .map_err(StoreError::step("show an alert"))?;
+    complete(tx, &mut found).await?;
+    Ok(found.pop())
+}
+
+/// Adds to each alert the acknowledgement that is under way.
+async fn complete(tx: &mut TenantTx, alerts: &mut [Alert]) -> Result<(), StoreError> {
+    let ids: Vec<Uuid> = alerts.iter().map(|alert| alert.id).collect();
+    let mut under_way = pending(tx, &ids).await?;
+    for alert in alerts {
+        alert.pending_acknowledgement = under_way.remove(&alert.id);
+    }
+    Ok(())
 }
 
 /// Several alerts, of those that the organization has, oldest first.

@@ -1,7 +1,8 @@
 //! Hubs: whether each is heard, what it says of now, and how far its record is here.
 
+use super::configuration::{HubConfiguration, configurations};
 use super::{At, Behind, Placed, Position, Slice, own, rows};
-use crate::store::{StoreError, TenantTx};
+use crate::store::{StoreError, TenantTx, query};
 use frostguard_shared::ids::HubId;
 use serde::Serialize;
 use sqlx::FromRow;
@@ -45,6 +46,9 @@ pub struct Hub {
     /// Its streams, the newest 32 of them.
     #[sqlx(skip)]
     pub streams: Vec<HubStream>,
+    /// What is desired of it, and how far it is with that.
+    #[sqlx(skip)]
+    pub configuration: Option<HubConfiguration>,
 }
 
 impl Placed for Hub {
@@ -169,7 +173,21 @@ pub async fn hubs_of(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<Hub>, StoreE
     Ok(found)
 }
 
-/// Adds to each hub what it says of now, and its streams.
+/// Whether the organization has the hub.
+///
+/// # Errors
+/// The database cannot do it now.
+pub async fn hub_exists(tx: &mut TenantTx, hub: HubId) -> Result<bool, StoreError> {
+    let found = query("SELECT 1 FROM hubs WHERE organization_id = $1 AND id = $2")
+        .bind(own(tx))
+        .bind(Uuid::from_bytes(*hub.as_bytes()))
+        .fetch_optional(tx.connection())
+        .await
+        .map_err(StoreError::step("find a hub"))?;
+    Ok(found.is_some())
+}
+
+/// Adds to each hub what it says of now, its streams, and how far it is with what is desired of it.
 async fn complete(tx: &mut TenantTx, hubs: &mut [Hub]) -> Result<(), StoreError> {
     let ids: Vec<Uuid> = hubs.iter().map(|hub| hub.id).collect();
     let live: Vec<HubLive> = rows(
@@ -200,7 +218,10 @@ async fn complete(tx: &mut TenantTx, hubs: &mut [Hub]) -> Result<(), StoreError>
     for stream in streams {
         of_hub.entry(stream.hub_id).or_default().push(stream);
     }
+    let mut configured: BTreeMap<Uuid, HubConfiguration> =
+        configurations(tx, &ids).await?.into_iter().map(|of| (of.hub_id, of)).collect();
     for hub in hubs {
+        hub.configuration = configured.remove(&hub.id);
         hub.live = live.remove(&hub.id);
         hub.streams = of_hub.remove(&hub.id).unwrap_or_default();
     }

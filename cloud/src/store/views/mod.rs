@@ -9,6 +9,8 @@
 
 mod alert;
 mod at;
+mod command;
+mod configuration;
 mod door_event;
 mod event_log;
 mod hub;
@@ -22,16 +24,21 @@ mod words;
 
 pub use alert::{Alert, AlertFilter, alert, alerts, alerts_of};
 pub use at::{At, AtError, Range};
+pub use command::{Command, PendingAcknowledgement, command, commands};
+pub use configuration::{ConfigDocument, HubConfiguration, configurations, configurations_of, documents};
 pub use door_event::{DoorEvent, door_events};
 pub use event_log::{Entry, EntryFilter, event_log};
-pub use hub::{Hub, HubLive, HubStream, hub, hubs, hubs_of};
+pub use hub::{Hub, HubLive, HubStream, hub, hub_exists, hubs, hubs_of};
 pub use metric::{Metric, metrics};
 pub use quarantine::{Quarantined, ReasonCount, quarantine, quarantine_counts};
 pub use reading::{Reading, readings, readings_after};
 pub use site::{Site, sites};
 pub use slice::{Behind, Key, Placed, Position, Slice};
 pub use unit::{Unit, UnitFilter, unit, unit_exists, units, units_of};
-pub use words::{AlertSeverity, AlertStatus, AlertType, Granularity, UnitStatus, UnitType, UnknownWord};
+pub use words::{
+    AlertSeverity, AlertStatus, AlertType, CommandKind, CommandState, DocumentState, Granularity,
+    HubConfigurationState, UnitStatus, UnitType, UnknownWord,
+};
 
 use super::{StoreError, TenantTx};
 use sqlx::postgres::{PgArguments, PgRow};

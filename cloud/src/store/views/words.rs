@@ -154,6 +154,70 @@ words! {
     }
 }
 
+words! {
+    /// How far a hub is with what is desired of it.
+    HubConfigurationState {
+        /// Nothing is desired of it.
+        None = "none",
+        /// It has not decided yet.
+        Pending = "pending",
+        /// It is in force.
+        Applied = "applied",
+        /// The hub did not take it.
+        Refused = "refused",
+        /// It waits for somebody at the hub to confirm it.
+        WaitingForConfirmation = "waiting_for_confirmation",
+        /// The hub took it back, for it was not healthy under it.
+        RolledBack = "rolled_back",
+    }
+}
+
+words! {
+    /// What became of a document.
+    DocumentState {
+        /// The hub has not decided yet.
+        Pending = "pending",
+        /// It came into force.
+        Applied = "applied",
+        /// The hub did not take it.
+        Refused = "refused",
+        /// It waits for somebody at the hub to confirm it.
+        WaitingForConfirmation = "waiting_for_confirmation",
+        /// The hub took it back, for it was not healthy under it.
+        RolledBack = "rolled_back",
+        /// A newer one took its place before the hub had decided.
+        Superseded = "superseded",
+    }
+}
+
+words! {
+    /// What a hub is asked to do.
+    CommandKind {
+        /// To take it that somebody is on an alert.
+        Acknowledge = "acknowledge",
+        /// To show which one it is.
+        Identify = "identify",
+        /// To try everything that an alarm needs.
+        SelfTest = "self_test",
+    }
+}
+
+words! {
+    /// How far a hub is with a command.
+    CommandState {
+        /// The hub does not have it yet.
+        Pending = "pending",
+        /// The hub has it.
+        Received = "received",
+        /// It is done.
+        Done = "done",
+        /// The hub did not do it.
+        Refused = "refused",
+        /// Nobody did it in its time.
+        Expired = "expired",
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
