@@ -266,19 +266,18 @@ impl Cloud {
         Ok(LetIn { organization: slug, site, code, link, api_key })
     }
 
-    /// Makes somebody a member of an organization, who signs in with this mail and password; gives what the command says.
+    /// Makes somebody a member of an organization who signs in with this mail and password.
     ///
     /// # Errors
     /// When the command fails.
-    pub fn add_person(&self, organization: &str, person: &Newcomer<'_>) -> Result<Value, SiteError> {
+    pub fn add_person(&self, organization: &str, person: &Newcomer<'_>) -> Result<(), SiteError> {
         let Newcomer { name, email, role, password } = *person;
         let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
-        let answer = self.command_told(&[&words[..], &["--json"]].concat(), password)?;
-        if !answer.status.success() {
-            return Err(SiteError::Unexpected(format!("person add: {}", answer.stderr)));
+        let answer = self.command_told(&words, password)?;
+        if answer.status.success() {
+            return Ok(());
         }
-        serde_json::from_str(&answer.stdout)
-            .map_err(|source| SiteError::Json { what: "person add".to_owned(), source })
+        Err(SiteError::Unexpected(format!("frostguard-cloud person add: {}", answer.stderr)))
     }
 
     /// Makes a further site of an organization, and gives a code for one hub of it.
