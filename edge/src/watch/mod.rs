@@ -11,6 +11,7 @@ mod commands;
 mod configuration;
 mod effects;
 mod late;
+mod on_trial;
 mod reconcile;
 mod start;
 mod view;

@@ -4,6 +4,7 @@
 mod alarms;
 mod bad_input;
 mod cloud;
+mod commands;
 mod desired;
 mod epochs;
 mod outbox;
