@@ -287,22 +287,6 @@ impl Cloud {
         Ok(LetIn { organization: slug, site, code, link, api_key })
     }
 
-    /// Makes somebody a member of an organization who signs in with this mail and password.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub fn add_person(&self, organization: &str, person: &Newcomer<'_>) -> Result<(), SiteError> {
-        let Newcomer { name, email, role, password } = *person;
-        let mut command = tied_command(&self.binary);
-        command.args(["person", "add", name, "--email", email, "--organization", organization, "--role", role]);
-        command.envs(self.environment(&self.admin));
-        let answer = answer_of(command, Some(password))?;
-        if answer.status.success() {
-            return Ok(());
-        }
-        Err(SiteError::Unexpected(format!("frostguard-cloud person add: {}", answer.stderr)))
-    }
-
     /// Makes a further site of an organization, and gives a code for one hub of it.
     ///
     /// # Errors
@@ -313,19 +297,6 @@ impl Cloud {
         let made = self.operate(&["claim-code", "--site", &site])?;
         Ok(Invitation { site, code: word(&made, "code")?, link: word(&made, "link")? })
     }
-}
-
-/// Somebody who is to become a member of an organization.
-#[derive(Clone, Copy, Debug)]
-pub struct Newcomer<'a> {
-    /// What people call them.
-    pub name: &'a str,
-    /// The mail with which they sign in.
-    pub email: &'a str,
-    /// What they may do.
-    pub role: &'a str,
-    /// The password with which they sign in.
-    pub password: &'a str,
 }
 
 /// What lets a hub into a site.
