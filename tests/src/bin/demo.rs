@@ -124,7 +124,7 @@ fn welcome(demo: &Demo) -> String {
     let far = &demo.far;
     let port = demo.kitchen.broker.port();
     let api = far.cloud.browser().url("/api/v1");
-    let mut text = format!("\n{:<18} {}", "The dashboard", far.cloud.browser().url("/"));
+    let mut text = format!("\n{:<18} {}", "The dashboard", format_args!("{}/", far.cloud.people_url()));
     for person in PEOPLE {
         let Newcomer { email, password, role, .. } = person;
         text += &format!("\n{:<18} {email} with the password \"{password}\" ({role})", "");

@@ -27,6 +27,7 @@ pub struct Cloud {
     database: String,
     admin: String,
     public: String,
+    people: String,
     port: u16,
     operator_port: u16,
     running: Option<Daemon>,
@@ -47,6 +48,7 @@ impl Cloud {
             database: database.url(),
             admin: database.admin_url(),
             public: format!("http://127.0.0.1:{port}"),
+            people: format!("http://127.0.0.1:{port}"),
             port,
             operator_port: free_port()?,
             running: None,
@@ -75,6 +77,16 @@ impl Cloud {
         &self.public
     }
 
+    /// Tells people another port of this machine, as a proxy of theirs would have.
+    pub fn visited_at(&mut self, port: u16) {
+        self.people = format!("http://127.0.0.1:{port}");
+    }
+
+    /// The address at which people see it.
+    pub fn people_url(&self) -> &str {
+        &self.people
+    }
+
     /// Asks it as a program would that is no hub.
     pub fn browser(&self) -> Browser {
         Browser::at(self.port)
@@ -93,6 +105,7 @@ impl Cloud {
             ("FROSTGUARD_CLOUD__OPERATOR_LISTEN", format!("127.0.0.1:{}", self.operator_port)),
             ("FROSTGUARD_CLOUD__KEY_FILE", key),
             ("FROSTGUARD_CLOUD__PUBLIC_URL", self.public.clone()),
+            ("FROSTGUARD_CLOUD__PEOPLE_URL", self.people.clone()),
         ]
     }
 
