@@ -9,7 +9,6 @@ use std::time::Duration;
 use frostguard_tests::chromium::{Chromium, Light, Window};
 use frostguard_tests::clock::wait_for;
 use frostguard_tests::cloud::cloud_world::CloudWorld;
-use frostguard_tests::cloud::service::Newcomer;
 use frostguard_tests::site::thermal::Compressor;
 use frostguard_tests::world::{DEMO_SITE, FREEZER, FREEZER_NAME, FRIDGE_NAME, World};
 
@@ -19,10 +18,8 @@ const SOON: Duration = Duration::from_secs(30);
 const PATIENCE: Duration = Duration::from_secs(120);
 
 const PASSWORD: &str = "a long enough secret";
-const OLIVIA: Newcomer<'_> =
-    Newcomer { name: "Olivia Owner", email: "olivia@nord.example", role: "owner", password: PASSWORD };
-const VICTOR: Newcomer<'_> =
-    Newcomer { name: "Victor Viewer", email: "victor@nord.example", role: "viewer", password: PASSWORD };
+const OLIVIA: &str = "olivia@nord.example";
+const VICTOR: &str = "victor@nord.example";
 
 /// What a first visit may bring over the network.
 const FIRST_LOAD_MAX: u64 = 250_000;
@@ -45,12 +42,13 @@ impl Stage {
         let mut world = World::start_with(&state.join("world"), &site).expect("a site");
         let mut far = CloudWorld::start_for(&state.join("far"), "Nord GmbH", "Kitchen").expect("a cloud");
         far.cloud.start(None).expect("the cloud runs");
-        for person in [OLIVIA, VICTOR] {
-            far.cloud.add_person(&far.let_in.organization, &person).expect("a person");
+        for (name, mail, role) in [("Olivia Owner", OLIVIA, "owner"), ("Victor Viewer", VICTOR, "viewer")] {
+            let place = (far.let_in.organization.as_str(), role);
+            far.cloud.add_person(name, mail, place, PASSWORD).expect("a person");
         }
         world.hub.start(None).expect("the hub runs");
         world.hub.enrol(&far.let_in.link).expect("the hub is let in");
-        let browser = Chromium::start(&state.join("browser"), far.cloud.public_url()).expect("a browser");
+        let browser = Chromium::start(&state.join("browser"), far.cloud.people_url()).expect("a browser");
         Stage { browser, world, far }
     }
 
@@ -93,7 +91,8 @@ fn a_person_sees_a_unit_change_and_fail_as_it_happens() {
     every_room_is_looked_at(&mut stage);
     a_viewer_sees_nothing_to_press(&mut stage);
     let complaints = stage.browser.complaints().expect("the browser's log");
-    let blocked: Vec<_> = complaints.iter().filter(|line| !line.contains("Failed to load resource")).collect();
+    let blocked: Vec<_> =
+        complaints.iter().filter(|line| !line.contains("Failed to load resource")).collect();
     assert!(blocked.is_empty(), "the page complained: {blocked:?}");
     stage.end();
 }
@@ -105,14 +104,14 @@ fn the_door_is_small_quick_and_says_what_is_wrong(stage: &mut Stage) {
     let loaded = browser.loaded().expect("what was loaded");
     assert_eq!(loaded.foreign, Vec::<String>::new());
     assert!(loaded.bytes > 1_000 && loaded.bytes <= FIRST_LOAD_MAX, "{} bytes", loaded.bytes);
-    browser.sign_in(OLIVIA.email, "a wrong password", Duration::ZERO).expect_err("a wrong password");
+    browser.sign_in(OLIVIA, "a wrong password", Duration::ZERO).expect_err("a wrong password");
     browser.wait_for_text("[role=alert]", "do not belong together", SOON).expect("why not");
     stage.look_around("sign-in");
 }
 
 fn the_overview_changes_by_itself(stage: &mut Stage) {
     let browser = &stage.browser;
-    browser.sign_in(OLIVIA.email, OLIVIA.password, SOON).expect("signed in");
+    browser.sign_in(OLIVIA, PASSWORD, SOON).expect("signed in");
     for name in [FREEZER_NAME, FRIDGE_NAME] {
         let card = format!("[data-unit='{name}'][data-kind=ok]");
         browser.wait_for_text(&card, "°C", PATIENCE).expect("a unit that is well");
@@ -162,11 +161,11 @@ fn the_freezer_fails_on_the_screen(stage: &mut Stage) {
 }
 
 fn a_lost_line_is_said(stage: &mut Stage) {
-    stage.far.link.refuse();
+    stage.far.visitors.refuse();
     let browser = &stage.browser;
     browser.wait_for_text(".lost", "This page is not live", PATIENCE).expect("that the line is lost");
     browser.picture("lost").expect("a picture");
-    stage.far.link.mend();
+    stage.far.visitors.mend();
     wait_for("the line is back", PATIENCE, || match browser.text_of(".lost") {
         Ok(None) => Some(()),
         _ => None,
@@ -191,9 +190,13 @@ fn a_viewer_sees_nothing_to_press(stage: &mut Stage) {
     browser.open("/").expect("the overview");
     browser.click(".person button", SOON).expect("the menu");
     browser.click("#person > .button", SOON).expect("the way out");
-    browser.sign_in(VICTOR.email, VICTOR.password, SOON).expect("signed in");
+    browser.sign_in(VICTOR, PASSWORD, SOON).expect("signed in");
     browser.wait_for_text("[data-alert='Walk-in freezer']", "Not acknowledged", SOON).expect("the alert");
-    assert_eq!(browser.text_of("[data-alert] button").expect("the page"), None, "a viewer cannot acknowledge");
+    assert_eq!(
+        browser.text_of("[data-alert] button").expect("the page"),
+        None,
+        "a viewer cannot acknowledge"
+    );
     browser.open("/hubs").expect("the hubs");
     browser.wait_for_text("main", "Heard", SOON).expect("the hub");
     assert_eq!(browser.text_of("article button").expect("the page"), None, "a viewer cannot ask a hub");
