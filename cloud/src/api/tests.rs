@@ -41,7 +41,11 @@ fn every_operation_is_described_with_its_faults_and_with_what_it_needs() {
     for (path, method, operation) in operations {
         let name = format!("{method} {path}");
         // Clients are made from the document, and name what they make by it.
-        assert!(ids.insert(&operation["operationId"]), "{name} is called as another one: {}", operation["operationId"]);
+        assert!(
+            ids.insert(&operation["operationId"]),
+            "{name} is called as another one: {}",
+            operation["operationId"]
+        );
         assert!(path.starts_with(PREFIX), "{name}");
         assert!(
             operation["summary"].is_string() || operation["description"].is_string(),
