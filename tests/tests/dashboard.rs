@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use frostguard_tests::chromium::{Chromium, Light, Window};
-use frostguard_tests::clock::wait_for;
+use frostguard_tests::clock::{now, wait_for};
 use frostguard_tests::cloud::cloud_world::CloudWorld;
 use frostguard_tests::cloud::service::Newcomer;
 use frostguard_tests::demo::PEOPLE;
@@ -24,6 +24,9 @@ const VICTOR: Newcomer<'_> = PEOPLE[1];
 
 /// What a first visit may bring over the network.
 const FIRST_LOAD_MAX: u64 = 250_000;
+
+/// The key, as the protocol writes it.
+const ESCAPE: char = '\u{e00c}';
 
 const FREEZER_CARD: &str = "[data-unit='Walk-in freezer']";
 const FREEZER_VALUE: &str = "[data-unit='Walk-in freezer'] .value";
@@ -86,9 +89,12 @@ fn a_person_sees_a_unit_change_and_fail_as_it_happens() {
     the_overview_changes_by_itself(&mut stage);
     the_chart_is_read_by_keyboard(&mut stage);
     what_a_person_prefers_is_kept(&mut stage);
+    a_limit_typed_far_away_comes_into_force_at_the_hub(&mut stage);
+    a_hub_tries_itself_when_asked(&mut stage);
     the_freezer_fails_on_the_screen(&mut stage);
     a_lost_line_is_said(&mut stage);
     every_room_is_looked_at(&mut stage);
+    the_alarm_is_acknowledged_far_away(&mut stage);
     a_viewer_sees_nothing_to_press(&mut stage);
     let complaints = stage.browser.complaints().expect("the browser's log");
     let blocked: Vec<_> =
@@ -104,6 +110,7 @@ fn the_door_is_small_quick_and_says_what_is_wrong(stage: &mut Stage) {
     let loaded = browser.loaded().expect("what was loaded");
     assert_eq!(loaded.foreign, Vec::<String>::new());
     assert!(loaded.bytes > 1_000 && loaded.bytes <= FIRST_LOAD_MAX, "{} bytes", loaded.bytes);
+    assert!(loaded.first_paint.is_some(), "nothing was painted");
     browser.sign_in(OLIVIA.email, "a wrong password", Duration::ZERO).expect_err("a wrong password");
     browser.wait_for_text("[role=alert]", "do not belong together", SOON).expect("why not");
     stage.look_around("sign-in");
@@ -151,6 +158,45 @@ fn what_a_person_prefers_is_kept(stage: &mut Stage) {
     browser.wait_for_text(FREEZER_VALUE, "°C", SOON).expect("degrees Celsius");
 }
 
+fn a_limit_typed_far_away_comes_into_force_at_the_hub(stage: &mut Stage) {
+    let browser = &stage.browser;
+    browser.click(".person button", SOON).expect("the menu");
+    browser.click("label:has(input[value=F])", SOON).expect("degrees Fahrenheit");
+    browser.press(ESCAPE).expect("the menu closes");
+    browser.click(FREEZER_CARD, SOON).expect("the unit opens");
+    let limit = "[data-field=temp_max_centi_c]";
+    browser.wait_for_text(limit, "5 °F", SOON).expect("the limit of the site document, -15 °C");
+    browser.click(&format!("{limit} button"), SOON).expect("the limit can be changed");
+    browser.type_into(&format!("{limit} input"), "-99", SOON).expect("below the lower limit");
+    browser.wait_for_text(limit, "Must be above the lower limit", SOON).expect("why that cannot be");
+    browser.type_into(&format!("{limit} input"), "7.3", SOON).expect("another limit");
+    browser.picture("unit-edited").expect("a picture");
+    browser.click(&format!("{limit} button.main"), SOON).expect("it is saved");
+    let sent = now();
+    browser
+        .wait_for_text("[data-state=applied]", "Changed by Olivia Owner", PATIENCE)
+        .expect("it is in force");
+    let took = sent.elapsed();
+    assert!(took < Duration::from_secs(10), "in force only after {took:.1?}");
+    browser.wait_for_text(limit, "7.3 °F", SOON).expect("the limit as it was typed");
+    browser.wait_for_text(limit, "set at this unit", SOON).expect("who has said it");
+    browser.click(".person button", SOON).expect("the menu");
+    browser.click("label:has(input[value=C])", SOON).expect("degrees Celsius");
+    browser.wait_for_text(limit, "−13.72 °C", SOON).expect("the same limit");
+    browser.press(ESCAPE).expect("the menu closes");
+}
+
+fn a_hub_tries_itself_when_asked(stage: &mut Stage) {
+    let browser = &stage.browser;
+    browser.click("nav a[href='/hubs']", SOON).expect("the hubs");
+    browser.wait_for_text("main", "Applied at the hub", SOON).expect("what the hub goes by");
+    browser.click("article button + button", SOON).expect("a self-test");
+    browser
+        .wait_for_text("[data-command=self_test][data-state=done]", "Self-test", PATIENCE)
+        .expect("its outcome");
+    browser.click("nav a[href='/']", SOON).expect("the overview");
+}
+
 fn the_freezer_fails_on_the_screen(stage: &mut Stage) {
     stage.world.site.compressor(FREEZER, Compressor::Dead).expect("its compressor dies");
     let browser = &stage.browser;
@@ -185,17 +231,34 @@ fn every_room_is_looked_at(stage: &mut Stage) {
     }
 }
 
+fn the_alarm_is_acknowledged_far_away(stage: &mut Stage) {
+    let browser = &stage.browser;
+    browser.open("/").expect("the overview");
+    let row = "[data-alert='Walk-in freezer']";
+    browser.click(&format!("{row} button"), SOON).expect("the answer");
+    // It leaves what waits for an answer once the hub has written it into its journal.
+    browser.click("nav a[href='/alerts']", SOON).expect("all alerts");
+    browser.wait_for_text(row, "until", PATIENCE).expect("the hub has taken it");
+    assert_eq!(
+        browser.text_of(&format!("{row} button")).expect("the page"),
+        None,
+        "nothing is left to answer"
+    );
+    browser.picture("alerts-acknowledged").expect("a picture");
+}
+
 fn a_viewer_sees_nothing_to_press(stage: &mut Stage) {
     let browser = &stage.browser;
     browser.open("/").expect("the overview");
     browser.click(".person button", SOON).expect("the menu");
     browser.click("#person > .button", SOON).expect("the way out");
     browser.sign_in(VICTOR.email, VICTOR.password, SOON).expect("signed in");
-    browser.wait_for_text("[data-alert='Walk-in freezer']", "Not acknowledged", SOON).expect("the alert");
+    browser.click(FREEZER_CARD, SOON).expect("the unit opens");
+    browser.wait_for_text("[data-field=severity]", "Critical", SOON).expect("its rule");
     assert_eq!(
-        browser.text_of("[data-alert] button").expect("the page"),
+        browser.text_of("[data-field] button").expect("the page"),
         None,
-        "a viewer cannot acknowledge"
+        "a viewer cannot change a rule"
     );
     browser.open("/hubs").expect("the hubs");
     browser.wait_for_text("main", "Heard", SOON).expect("the hub");

@@ -22,6 +22,7 @@ use tokio::runtime::Runtime;
 
 use crate::backlog::Backlog;
 use crate::figure::{Figure, median};
+use crate::page;
 
 const GROUP: &str = "cloud";
 const RUNS: usize = 3;
@@ -44,13 +45,15 @@ pub fn measure(folder: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, 
         drains.push(drain);
         replays.push(replay);
     }
+    say("the dashboard in a browser");
+    let page = page::measure(GROUP, &cluster, folder)?;
     cluster.stop()?;
     let (copy, insert, drain, replay) =
         (median(&copies), median(&inserts), median(&drains), median(&replays));
     let figure = |name: &str, value| {
         Figure::new(GROUP, name, value, "readings/s").against("COPY, 4 connections", copy)
     };
-    Ok(vec![
+    let mut figures = vec![
         figure("into the database, row-level security, 4 connections", insert).at_least(100_000.0),
         Figure::new(GROUP, "the same as a share of COPY", insert / copy * 100.0, "%").at_least(50.0),
         figure("drain of a backlog over HTTP, 4 hubs", drain).at_least(50_000.0),
@@ -58,7 +61,9 @@ pub fn measure(folder: &Path, say: &mut dyn FnMut(&str)) -> Result<Vec<Figure>, 
         Figure::new(GROUP, "replay of what was acknowledged", replay, "readings/s")
             .against("the drain", drain),
         Figure::new(GROUP, "replay, times as fast as the drain", replay / drain, "×").at_least(3.0),
-    ])
+    ];
+    figures.extend(page);
+    Ok(figures)
 }
 
 /// A Postgres that waits for its disk, with the room that one on a server is given.

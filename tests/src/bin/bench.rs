@@ -16,6 +16,8 @@ mod hub_group;
 mod latency;
 #[path = "../bench/month.rs"]
 mod month;
+#[path = "../bench/page.rs"]
+mod page;
 #[path = "../bench/sync_group.rs"]
 mod sync_group;
 

@@ -28,6 +28,20 @@ const layer = (element) => {
   }
   return null;
 };
+// The part of a box that can be seen: what scrolls shows a part of what is in it.
+const within = (element, box) => {
+  let { left, right, top, bottom } = box;
+  for (let at = element.parentElement; at && at !== document.body; at = at.parentElement) {
+    const style = getComputedStyle(at);
+    if (![style.overflowX, style.overflowY].some((overflow) => ['auto', 'scroll'].includes(overflow))) continue;
+    const around = at.getBoundingClientRect();
+    left = Math.max(left, around.left);
+    right = Math.min(right, around.right);
+    top = Math.max(top, around.top);
+    bottom = Math.min(bottom, around.bottom);
+  }
+  return { left, right, top, bottom };
+};
 const overlap = (one, other) =>
   Math.min(one.right, other.right) - Math.max(one.left, other.left) > SLACK &&
   Math.min(one.bottom, other.bottom) - Math.max(one.top, other.top) > SLACK;
@@ -47,7 +61,7 @@ for (let text = texts.nextNode(); text; text = texts.nextNode()) {
   range.selectNodeContents(text);
   for (const box of range.getClientRects()) {
     if (box.width < 1 || box.height < 1) continue;
-    lines.push({ element, box, layer: layer(element) });
+    lines.push({ element, box: within(element, box), layer: layer(element) });
     let scrolls = false;
     for (let at = element; at && at !== document.body; at = at.parentElement) {
       const style = getComputedStyle(at);
@@ -71,8 +85,8 @@ for (let text = texts.nextNode(); text; text = texts.nextNode()) {
 const letters = ({ box }) => ({
   left: box.left,
   right: box.right,
-  top: box.top + box.height / 5,
-  bottom: box.bottom - box.height / 5,
+  top: box.top + (box.bottom - box.top) / 5,
+  bottom: box.bottom - (box.bottom - box.top) / 5,
 });
 for (const [index, one] of lines.entries()) {
   for (const other of lines.slice(index + 1)) {
@@ -89,7 +103,7 @@ const seen = [...document.querySelectorAll(controls)].filter(
 const cards = [...document.querySelectorAll('.card, .barred, [role=slider], table')].filter(isSeen);
 const boxes = [...new Set([...seen, ...cards])].map((element) => ({
   element,
-  box: element.getBoundingClientRect(),
+  box: within(element, element.getBoundingClientRect()),
   layer: layer(element),
 }));
 for (const [index, one] of boxes.entries()) {

@@ -143,6 +143,14 @@ impl Chromium {
         Ok(())
     }
 
+    /// Has the browser forget every file that it has kept, as if it had never been here.
+    ///
+    /// # Errors
+    /// When the browser does not do it.
+    pub fn forget(&self) -> Result<(), SiteError> {
+        self.driver.tell("Network.clearBrowserCache", json!({})).map(drop)
+    }
+
     /// Ends the browser, and then its driver.
     ///
     /// # Errors

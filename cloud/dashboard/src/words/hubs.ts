@@ -31,7 +31,7 @@ export function trouble(hub: Hub, now: number, named: boolean): Trouble | undefi
   if (!isHeard(hub, now)) {
     const heard = lastHeard(hub);
     const what = heard === undefined ? `${whose} has never been heard.` : `${whose} has not been heard for ${span(now - heard)}.`;
-    const more = readings + events > 0 ? ` ${waiting} waited there when it was.` : '';
+    const more = readings + events > 0 ? ` ${waiting} waited there at its last word.` : '';
     return { kind: 'unheard', what, so: `What is shown is old.${more} It goes on guarding by itself.` };
   }
   if (readings + events < BACKLOG_WORTH_SAYING) return undefined;
