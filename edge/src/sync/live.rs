@@ -30,6 +30,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(15);
 pub(super) async fn run(shared: &Shared, link: Link, sessions: &watch::Sender<Option<Arc<Session>>>) {
     let (mut views, mut session) = (shared.views.clone(), sessions.subscribe());
     let mut told: Option<Live> = None;
+    // Views change far more often than what is told: the half minute counts from the last word, not from the last view.
+    let mut told_at = shared.now();
     let mut failures = 0;
     loop {
         let Some(present) = session.borrow_and_update().clone() else {
@@ -46,7 +48,7 @@ pub(super) async fn run(shared: &Shared, link: Link, sessions: &watch::Sender<Op
             tokio::select! {
                 changed = views.changed() => if changed.is_err() { return },
                 changed = session.changed() => if changed.is_err() { return },
-                () = sleep(EVERY) => told = None,
+                () = sleep(EVERY.saturating_sub(shared.since(told_at))) => told = None,
             }
             continue;
         }
@@ -55,7 +57,7 @@ pub(super) async fn run(shared: &Shared, link: Link, sessions: &watch::Sender<Op
         match timeout(WITHIN, send(&link, &live, &present)).await {
             Ok(Ok(())) => {
                 failures = 0;
-                told = Some(live);
+                (told, told_at) = (Some(live), shared.now());
             }
             Ok(Err(failure)) => {
                 tracing::debug!(fault = with_causes(&failure), "the live status was not taken");

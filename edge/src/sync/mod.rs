@@ -209,6 +209,10 @@ impl Shared {
         standing.site.message(self.site.id).unwrap_or_else(|_| (*self.site).clone())
     }
 
+    fn since(&self, then: BoottimeMs) -> Duration {
+        Duration::from_millis(self.now().0.saturating_sub(then.0))
+    }
+
     fn site_hash(&self) -> Hash {
         digest(&to_bytes(&self.site()))
     }

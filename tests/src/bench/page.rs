@@ -23,7 +23,7 @@ pub fn measure(group: &'static str, cluster: &Cluster, folder: &Path) -> Result<
     let database = cluster.database()?;
     let mut cloud = Cloud::prepare(&folder.join("cloud-of-the-page"), &database)?;
     cloud.start(None)?;
-    let browser = Chromium::start(&folder.join("browser"), cloud.public_url())?;
+    let browser = Chromium::start(&folder.join("browser"), cloud.people_url())?;
     // The first page of all pays for the start of the browser.
     shown(&browser, "/healthz")?;
     let (mut pages, mut lines, mut bytes) = (vec![], vec![], vec![]);

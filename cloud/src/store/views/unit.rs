@@ -1,10 +1,13 @@
 //! Units with the latest that is known of each: what its record says, and what its hub says of now.
 
 use super::{At, Behind, Placed, Position, Slice, UnitStatus, UnitType, own, rows};
-use crate::store::{StoreError, TenantTx, query};
+use crate::store::{StoreError, TenantTx, query, rules};
 use frostguard_shared::ids::{SiteId, UnitId};
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::inherit::resolve;
 use serde::Serialize;
 use sqlx::FromRow;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -25,9 +28,11 @@ pub struct Unit {
     pub area_id: Uuid,
     /// Its area's name.
     pub area_name: String,
-    /// Lower limit in 0.01 °C.
+    /// Lower limit in 0.01 °C, whoever has set it. Null: none.
+    #[sqlx(skip)]
     pub temp_min_centi_c: Option<i32>,
-    /// Upper limit in 0.01 °C.
+    /// Upper limit in 0.01 °C, whoever has set it. Null: none.
+    #[sqlx(skip)]
     pub temp_max_centi_c: Option<i32>,
     /// Whether it is in use.
     pub is_active: bool,
@@ -79,7 +84,6 @@ macro_rules! units {
         concat!(
             "SELECT u.id, u.name, u.unit_type::text AS unit_type,
                     s.id AS site_id, s.name AS site_name, a.id AS area_id, a.name AS area_name,
-                    u.temp_min AS temp_min_centi_c, u.temp_max AS temp_max_centi_c,
                     u.is_active, u.created_at, u.deleted_at,
                     l.known AS status, l.status_at, l.last_reading_at,
                     l.last_temperature AS temperature_centi_c, l.last_humidity AS humidity_centi_percent,
@@ -109,7 +113,7 @@ pub async fn units(
     filter: UnitFilter,
     behind: Behind<Uuid>,
 ) -> Result<Slice<Unit>, StoreError> {
-    let fetched = rows(units!(
+    let mut fetched = rows(units!(
         "u.deleted_at IS NULL
            AND ($2::uuid IS NULL OR s.id = $2)
            AND ($3::text IS NULL OR l.known = $3)
@@ -125,6 +129,7 @@ pub async fn units(
     .fetch_all(tx.connection())
     .await
     .map_err(StoreError::step("list units"))?;
+    complete(tx, &mut fetched).await?;
     Ok(Slice::of(fetched, &behind))
 }
 
@@ -133,12 +138,7 @@ pub async fn units(
 /// # Errors
 /// The database cannot do it now.
 pub async fn unit(tx: &mut TenantTx, unit: UnitId) -> Result<Option<Unit>, StoreError> {
-    rows(units!("u.id = $2"))
-        .bind(own(tx))
-        .bind(Uuid::from_bytes(*unit.as_bytes()))
-        .fetch_optional(tx.connection())
-        .await
-        .map_err(StoreError::step("show a unit"))
+    Ok(units_of(tx, &[Uuid::from_bytes(*unit.as_bytes())]).await?.pop())
 }
 
 /// Several units, of those that the organization has.
@@ -146,12 +146,32 @@ pub async fn unit(tx: &mut TenantTx, unit: UnitId) -> Result<Option<Unit>, Store
 /// # Errors
 /// The database cannot do it now.
 pub async fn units_of(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<Unit>, StoreError> {
-    rows(units!("u.id = ANY($2) ORDER BY u.created_at, u.id"))
+    let mut found = rows(units!("u.id = ANY($2) ORDER BY u.created_at, u.id"))
         .bind(own(tx))
         .bind(ids)
         .fetch_all(tx.connection())
         .await
-        .map_err(StoreError::step("show units"))
+        .map_err(StoreError::step("show units"))?;
+    complete(tx, &mut found).await?;
+    Ok(found)
+}
+
+/// Adds to each unit the limits that follow from what every place says.
+async fn complete(tx: &mut TenantTx, units: &mut [Unit]) -> Result<(), StoreError> {
+    let ids: Vec<UnitId> = units.iter().map(|unit| UnitId::from_bytes(unit.id.into_bytes())).collect();
+    let said = rules::said(tx, &ids).await?;
+    let mut limits: BTreeMap<UnitId, [Option<i32>; 2]> = said
+        .iter()
+        .map(|said| {
+            let resolved = resolve(said.kind, &said.scopes);
+            let limits = [resolved.min, resolved.max];
+            (said.unit, limits.map(|limit| limit.in_force.value.map(CentiCelsius::hundredths)))
+        })
+        .collect();
+    for (unit, id) in units.iter_mut().zip(ids) {
+        [unit.temp_min_centi_c, unit.temp_max_centi_c] = limits.remove(&id).unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Whether the organization has the unit.
