@@ -78,7 +78,7 @@ fn a_limit_set_by_a_person_far_away_guards_on_the_spot_and_its_alarm_is_acknowle
         status["cloud"]["state"] == "live" && works(status, "outputs", "building") == Some(true)
     });
     let hub = live.unwrap()["hub"].as_str().unwrap().to_owned();
-    let olivia = Visitor::at(far.link.port()).signed_in(MAIL, PASSWORD).unwrap();
+    let olivia = Visitor::at(far.visitors.port()).signed_in(MAIL, PASSWORD).unwrap();
     let units =
         until(&olivia, "/units", |page| page["items"].as_array().is_some_and(|units| units.len() == 1));
     let rules = format!("/units/{}/rules", units["items"][0]["id"].as_str().unwrap());
