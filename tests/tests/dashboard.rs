@@ -51,7 +51,7 @@ impl Stage {
         }
         world.hub.start(None).expect("the hub runs");
         world.hub.enrol(&far.let_in.link).expect("the hub is let in");
-        let browser = Chromium::start(&state.join("browser"), far.cloud.public_url()).expect("a browser");
+        let browser = Chromium::start(&state.join("browser"), far.cloud.people_url()).expect("a browser");
         Stage { browser, world, far }
     }
 
@@ -207,11 +207,11 @@ fn the_freezer_fails_on_the_screen(stage: &mut Stage) {
 }
 
 fn a_lost_line_is_said(stage: &mut Stage) {
-    stage.far.link.refuse();
+    stage.far.visitors.refuse();
     let browser = &stage.browser;
     browser.wait_for_text(".lost", "This page is not live", PATIENCE).expect("that the line is lost");
     browser.picture("lost").expect("a picture");
-    stage.far.link.mend();
+    stage.far.visitors.mend();
     wait_for("the line is back", PATIENCE, || match browser.text_of(".lost") {
         Ok(None) => Some(()),
         _ => None,

@@ -11,7 +11,7 @@ use crate::sign_in::password::Password;
 use crate::sign_in::{Opened, Shown, SignInError};
 use crate::store::doors::Role;
 use crate::store::people::{self, Did, TempUnit};
-use crate::store::sign_in::{self, From, IDLE_MS};
+use crate::store::sign_in::{self, IDLE_MS, Whence};
 use crate::store::views::At;
 use crate::store::{Duty, TenantTx};
 use axum::Json;
@@ -88,7 +88,7 @@ pub(super) struct Preferences {
 /// From where a request comes.
 pub(super) struct Origin {
     address: IpAddr,
-    from: From,
+    from: Whence,
 }
 
 impl FromRequestParts<ApiState> for Origin {
@@ -99,7 +99,7 @@ impl FromRequestParts<ApiState> for Origin {
         let address = state.own().peer(connected, &parts.headers);
         let agent = parts.headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
         let agent = agent.chars().filter(|letter| !letter.is_control()).take(256).collect();
-        Ok(Self { address, from: From { address: address.to_string(), agent } })
+        Ok(Self { address, from: Whence { address: address.to_string(), agent } })
     }
 }
 
@@ -152,7 +152,7 @@ impl SignedIn {
     }
 }
 
-impl std::convert::From<SignInError> for ApiError {
+impl From<SignInError> for ApiError {
     fn from(fault: SignInError) -> Self {
         match fault {
             SignInError::Wrong => Self::SignIn,

@@ -14,7 +14,7 @@ use crate::counters::Count;
 use crate::entropy::{self, EntropyError};
 use crate::store::doors::SecretHash;
 use crate::store::people::{self, Did};
-use crate::store::sign_in::{self, From, Membership};
+use crate::store::sign_in::{self, Membership, Whence};
 use crate::store::{Database, Duty, StoreError};
 use hashing::{Hashing, TooMuch};
 use password::Password;
@@ -51,7 +51,7 @@ pub enum SignInError {
     Entropy(#[from] EntropyError),
 }
 
-impl std::convert::From<TooMuch> for SignInError {
+impl From<TooMuch> for SignInError {
     fn from(_: TooMuch) -> Self {
         Self::Busy
     }
@@ -137,7 +137,7 @@ impl SignIn {
     pub async fn take(
         &self,
         shown: Shown,
-        (address, from, now): (IpAddr, &From, Instant),
+        (address, from, now): (IpAddr, &Whence, Instant),
     ) -> Result<Opened, SignInError> {
         let peers = self.peers.lock().unwrap_or_else(PoisonError::into_inner).take(address, now);
         peers.map_err(|TooMany(wait)| {

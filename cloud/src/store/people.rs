@@ -4,7 +4,7 @@
 //! profile behind without mail and login, because the record names it.
 
 use super::doors::{Role, SecretHash, UnknownRole};
-use super::sign_in::From;
+use super::sign_in::Whence;
 use super::{StoreError, TenantTx, query, uuid};
 use frostguard_shared::ids::PersonId;
 use serde::{Deserialize, Serialize};
@@ -132,7 +132,7 @@ pub async fn set_temp_unit(tx: &mut TenantTx, person: PersonId, unit: TempUnit) 
 ///
 /// # Errors
 /// The database cannot do it now.
-pub async fn note(tx: &mut TenantTx, person: PersonId, did: Did, from: &From) -> Result<(), StoreError> {
+pub async fn note(tx: &mut TenantTx, person: PersonId, did: Did, from: &Whence) -> Result<(), StoreError> {
     let (kind, title) = did.words();
     query(
         "INSERT INTO event_logs (organization_id, actor_id, actor_type, event_type, category, severity, title,

@@ -67,7 +67,7 @@ pub struct PersonSession {
 
 /// From where somebody tries.
 #[derive(Clone, PartialEq, Eq, Debug, Default)]
-pub struct From {
+pub struct Whence {
     /// The address that it came from.
     pub address: String,
     /// What the program says that it is.
@@ -155,7 +155,7 @@ pub async fn user_of(tx: &mut DoorTx, mail: &str) -> Result<Option<User>, StoreE
 ///
 /// # Errors
 /// The database cannot do it now.
-pub async fn note_failed_try(tx: &mut DoorTx, user: Option<Uuid>, from: &From) -> Result<(), StoreError> {
+pub async fn note_failed_try(tx: &mut DoorTx, user: Option<Uuid>, from: &Whence) -> Result<(), StoreError> {
     query("SELECT door.note_failed_try($1, $2, $3)")
         .bind(user)
         .bind(&from.address)

@@ -10,7 +10,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use frostguard_tests::clock::now;
-use frostguard_tests::demo::{Demo, KITCHEN, commands, verdict};
+use frostguard_tests::cloud::service::Newcomer;
+use frostguard_tests::demo::{Demo, KITCHEN, PEOPLE, commands, verdict};
 use frostguard_tests::error::SiteError;
 use frostguard_tests::programs::workspace;
 use frostguard_tests::world::{PERSON, PIN, TOPIC};
@@ -123,7 +124,11 @@ fn welcome(demo: &Demo) -> String {
     let far = &demo.far;
     let port = demo.kitchen.broker.port();
     let api = far.cloud.browser().url("/api/v1");
-    let mut text = String::new();
+    let mut text = format!("\n{:<18} {}", "The dashboard", format_args!("{}/", far.cloud.people_url()));
+    for person in PEOPLE {
+        let Newcomer { email, password, role, .. } = person;
+        text += &format!("\n{:<18} {email} with the password \"{password}\" ({role})", "");
+    }
     for (name, hub) in demo.hubs() {
         let (page, settings) = (hub.browser().url("/"), hub.config().display());
         text += &format!("\n{name:<18} {page}  by {settings}");

@@ -27,6 +27,8 @@ pub struct CloudWorld {
     // Fields are dropped in this order: the service first, what it depends on last.
     /// The link that hubs take to it.
     pub link: Proxy,
+    /// The link that people take to it.
+    pub visitors: Proxy,
     /// The service.
     pub cloud: Cloud,
     /// What lets a hub and a program in.
@@ -60,8 +62,10 @@ impl CloudWorld {
         let mut cloud = Cloud::prepare(&state.join("cloud"), &database)?;
         let link = Proxy::start(cloud.port())?;
         cloud.behind(link.port());
+        let visitors = Proxy::start(cloud.port())?;
+        cloud.visited_at(visitors.port());
         let let_in = cloud.let_in(organization, site)?;
-        Ok(CloudWorld { link, cloud, let_in, database, cluster })
+        Ok(CloudWorld { link, visitors, cloud, let_in, database, cluster })
     }
 
     /// Waits until the hub says that its cloud holds everything; gives how long that took.
@@ -116,14 +120,14 @@ impl CloudWorld {
     /// # Errors
     /// When a part had to be killed.
     pub fn stop(self) -> Result<(), SiteError> {
-        let CloudWorld { link, mut cloud, let_in: _, database, mut cluster } = self;
+        let CloudWorld { link, visitors, mut cloud, let_in: _, database, mut cluster } = self;
         if cloud.is_running() {
             let ended = cloud.stop()?;
             if !ended.success() {
                 return Err(SiteError::Unexpected(format!("the cloud ended with {ended}")));
             }
         }
-        drop((link, database));
+        drop((link, visitors, database));
         cluster.stop()
     }
 }

@@ -27,6 +27,7 @@ pub struct Cloud {
     database: String,
     admin: String,
     public: String,
+    people: String,
     port: u16,
     operator_port: u16,
     running: Option<Daemon>,
@@ -47,6 +48,7 @@ impl Cloud {
             database: database.url(),
             admin: database.admin_url(),
             public: format!("http://127.0.0.1:{port}"),
+            people: format!("http://127.0.0.1:{port}"),
             port,
             operator_port: free_port()?,
             running: None,
@@ -75,6 +77,16 @@ impl Cloud {
         &self.public
     }
 
+    /// Tells people another port of this machine, as a proxy of theirs would have.
+    pub fn visited_at(&mut self, port: u16) {
+        self.people = format!("http://127.0.0.1:{port}");
+    }
+
+    /// The address at which people see it.
+    pub fn people_url(&self) -> &str {
+        &self.people
+    }
+
     /// Asks it as a program would that is no hub.
     pub fn browser(&self) -> Browser {
         Browser::at(self.port)
@@ -93,6 +105,7 @@ impl Cloud {
             ("FROSTGUARD_CLOUD__OPERATOR_LISTEN", format!("127.0.0.1:{}", self.operator_port)),
             ("FROSTGUARD_CLOUD__KEY_FILE", key),
             ("FROSTGUARD_CLOUD__PUBLIC_URL", self.public.clone()),
+            ("FROSTGUARD_CLOUD__PEOPLE_URL", self.people.clone()),
         ]
     }
 
@@ -213,27 +226,6 @@ impl Cloud {
         self.command_with(&self.admin, arguments, Some(input))
     }
 
-    /// Makes somebody a member of an organization, who signs in with this password.
-    ///
-    /// # Errors
-    /// When the command fails.
-    pub fn add_person(
-        &self,
-        name: &str,
-        email: &str,
-        (organization, role): (&str, &str),
-        password: &str,
-    ) -> Result<Value, SiteError> {
-        let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
-        let words = [&words[..], &["--json"]].concat();
-        let answer = self.command_told(&words, password)?;
-        if !answer.status.success() {
-            return Err(SiteError::Unexpected(format!("person add: {}", answer.stderr)));
-        }
-        serde_json::from_str(&answer.stdout)
-            .map_err(|source| SiteError::Json { what: "person add".to_owned(), source })
-    }
-
     /// Runs a command of the operator's that answers in JSON, and must succeed.
     ///
     /// # Errors
@@ -287,6 +279,20 @@ impl Cloud {
         Ok(LetIn { organization: slug, site, code, link, api_key })
     }
 
+    /// Makes somebody a member of an organization who signs in with this mail and password.
+    ///
+    /// # Errors
+    /// When the command fails.
+    pub fn add_person(&self, organization: &str, person: &Newcomer<'_>) -> Result<(), SiteError> {
+        let Newcomer { name, email, role, password } = *person;
+        let words = ["person", "add", name, "--email", email, "--organization", organization, "--role", role];
+        let answer = self.command_told(&words, password)?;
+        if answer.status.success() {
+            return Ok(());
+        }
+        Err(SiteError::Unexpected(format!("frostguard-cloud person add: {}", answer.stderr)))
+    }
+
     /// Makes a further site of an organization, and gives a code for one hub of it.
     ///
     /// # Errors
@@ -297,6 +303,19 @@ impl Cloud {
         let made = self.operate(&["claim-code", "--site", &site])?;
         Ok(Invitation { site, code: word(&made, "code")?, link: word(&made, "link")? })
     }
+}
+
+/// Somebody who is to become a member of an organization.
+#[derive(Clone, Copy, Debug)]
+pub struct Newcomer<'a> {
+    /// What people call them.
+    pub name: &'a str,
+    /// The mail with which they sign in.
+    pub email: &'a str,
+    /// What they may do.
+    pub role: &'a str,
+    /// The password with which they sign in.
+    pub password: &'a str,
 }
 
 /// What lets a hub into a site.

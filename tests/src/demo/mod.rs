@@ -11,7 +11,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::cloud::cloud_world::CloudWorld;
-use crate::cloud::service::Invitation;
+use crate::cloud::service::{Invitation, Newcomer};
 use crate::error::SiteError;
 use crate::hub::{Ears, Hub, Surroundings};
 use crate::site::chirpstack::NetworkServer;
@@ -25,6 +25,22 @@ pub const ORGANIZATION: &str = "Nord GmbH";
 pub const KITCHEN: &str = "Kitchen";
 /// The site that hears LoRa alone.
 pub const WAREHOUSE: &str = "Warehouse";
+
+/// Who may sign in at the cloud's dashboard: somebody who may do everything, and somebody who may only look.
+pub const PEOPLE: [Newcomer<'_>; 2] = [
+    Newcomer {
+        name: "Olivia Owner",
+        email: "olivia@nord.example",
+        role: "owner",
+        password: "keep the cold chain",
+    },
+    Newcomer {
+        name: "Victor Viewer",
+        email: "victor@nord.example",
+        role: "viewer",
+        password: "only here to look",
+    },
+];
 
 const WAREHOUSE_TOPIC: &str = "frostguard/warehouse";
 const WAREHOUSE_APPLICATION: &str = "3b1a2f0e-6a52-4d7c-9a27-5d0b8c1f7e64";
@@ -120,6 +136,9 @@ impl Demo {
 fn organization(state: &Path) -> Result<(CloudWorld, Invitation), SiteError> {
     let far = CloudWorld::start_for(state, ORGANIZATION, KITCHEN)?;
     let warehouse = far.cloud.invite(&far.let_in.organization, WAREHOUSE)?;
+    for person in PEOPLE {
+        far.cloud.add_person(&far.let_in.organization, &person)?;
+    }
     Ok((far, warehouse))
 }
 

@@ -11,6 +11,7 @@ use frostguard_tests::cloud::service::Cloud;
 use frostguard_tests::cloud::shared;
 use frostguard_tests::cloud::visitor::Visitor;
 use frostguard_tests::programs::Answer;
+use serde_json::Value;
 
 use crate::sign_in::{MAIL, PASSWORD};
 
@@ -20,6 +21,13 @@ const LIMIT: Duration = Duration::from_secs(10);
 fn fails(answer: &Answer, because: &str) {
     assert_eq!(answer.status.code(), Some(1), "{}", answer.stdout);
     assert!(answer.stderr.contains(because), "{}", answer.stderr);
+}
+
+/// What a command answers in JSON that is told a line.
+fn told(cloud: &Cloud, arguments: &[&str], line: &str) -> Value {
+    let answer = cloud.command_told(&[arguments, &["--json"]].concat(), line).unwrap();
+    assert!(answer.status.success(), "{}", answer.stderr);
+    serde_json::from_str(&answer.stdout).unwrap()
 }
 
 fn status(visitor: &Visitor) -> u16 {
@@ -43,7 +51,7 @@ fn an_operator_makes_lists_and_removes_people_and_no_command_shows_a_password() 
     fails(&cloud.command_told(&add("olivia", &nord, "owner"), PASSWORD).unwrap(), "no mail address");
     fails(&cloud.command_told(&add(MAIL, "west-gmbh", "owner"), PASSWORD).unwrap(), "organization list");
     assert_eq!(cloud.command_told(&add(MAIL, &nord, "god"), PASSWORD).unwrap().status.code(), Some(2));
-    let made = cloud.add_person("Olivia Owner", MAIL, (&nord, "owner"), PASSWORD).unwrap();
+    let made = told(&cloud, &add(MAIL, &nord, "owner"), PASSWORD);
     assert_eq!((&made["email"], &made["role"]), (&MAIL.into(), &"owner".into()));
     assert!(!made.to_string().contains(PASSWORD));
     fails(&cloud.command_told(&add("OLIVIA@nord.example", &nord, "viewer"), PASSWORD).unwrap(), "already");
@@ -54,8 +62,7 @@ fn an_operator_makes_lists_and_removes_people_and_no_command_shows_a_password() 
     assert_eq!(cloud.operate(&["person", "list", "--organization", &sued]).unwrap(), serde_json::json!([]));
 
     // In another organization it is the same person with the same password.
-    let other =
-        cloud.add_person("Olivia", "Olivia@Nord.Example", (&sued, "viewer"), "something else").unwrap();
+    let other = told(&cloud, &add("Olivia@Nord.Example", &sued, "viewer"), "something else");
     assert_eq!(other["had_password"], true);
     assert_eq!(visitor.sign_in(MAIL, "something else").unwrap().status, 401);
     assert_eq!(visitor.sign_in(MAIL, PASSWORD).unwrap().status, 409);
@@ -86,7 +93,7 @@ fn an_operator_makes_lists_and_removes_people_and_no_command_shows_a_password() 
     assert_eq!(visitor.sign_in(MAIL, "another long one").unwrap().status, 401);
     let left = "SELECT (SELECT count(*) FROM users), (SELECT count(*) FROM person_sessions),
                 (SELECT count(*) FROM profiles WHERE full_name = 'Olivia Owner' AND user_id IS NULL AND email IS NULL)";
-    assert_eq!(database.psql(left).unwrap(), "0|0|1\n", "the profile stays, for the record names it");
+    assert_eq!(database.psql(left).unwrap(), "0|0|2\n", "the profiles stay, for the record names them");
     fails(
         &cloud.command_as_service(&["person", "list", "--organization", &nord]).unwrap(),
         "operator's command",
