@@ -9,6 +9,7 @@ use std::time::Duration;
 use frostguard_tests::chromium::{Chromium, Light, Window};
 use frostguard_tests::clock::{now, wait_for};
 use frostguard_tests::cloud::cloud_world::CloudWorld;
+use frostguard_tests::cloud::service::Newcomer;
 use frostguard_tests::site::thermal::Compressor;
 use frostguard_tests::world::{DEMO_SITE, FREEZER, FREEZER_NAME, FRIDGE_NAME, World};
 
@@ -45,9 +46,9 @@ impl Stage {
         let mut world = World::start_with(&state.join("world"), &site).expect("a site");
         let mut far = CloudWorld::start_for(&state.join("far"), "Nord GmbH", "Kitchen").expect("a cloud");
         far.cloud.start(None).expect("the cloud runs");
-        for (name, mail, role) in [("Olivia Owner", OLIVIA, "owner"), ("Victor Viewer", VICTOR, "viewer")] {
-            let place = (far.let_in.organization.as_str(), role);
-            far.cloud.add_person(name, mail, place, PASSWORD).expect("a person");
+        for (name, email, role) in [("Olivia Owner", OLIVIA, "owner"), ("Victor Viewer", VICTOR, "viewer")] {
+            let person = Newcomer { name, email, role, password: PASSWORD };
+            far.cloud.add_person(&far.let_in.organization, &person).expect("a person");
         }
         world.hub.start(None).expect("the hub runs");
         world.hub.enrol(&far.let_in.link).expect("the hub is let in");
