@@ -89,6 +89,7 @@ CREATE TABLE hub_commands (
     asked_by        uuid,
     expires_at      timestamptz(3) NOT NULL,
     decided_at      timestamptz(3),
+    updated_at      timestamptz(3) NOT NULL DEFAULT now(),
     UNIQUE (organization_id, id),
     FOREIGN KEY (organization_id, hub_id) REFERENCES hubs (organization_id, id),
     FOREIGN KEY (organization_id, alert_id) REFERENCES alerts (organization_id, id),
@@ -99,6 +100,8 @@ CREATE UNIQUE INDEX hub_commands_open_idx ON hub_commands (hub_id, kind, alert_i
     NULLS NOT DISTINCT WHERE state IN ('pending', 'received');
 CREATE INDEX hub_commands_hub_idx ON hub_commands (organization_id, hub_id, asked_at DESC);
 CREATE INDEX hub_commands_alert_idx ON hub_commands (organization_id, alert_id) WHERE state IN ('pending', 'received');
+-- Whoever watches alerts asks every second which acknowledgements have moved.
+CREATE INDEX hub_commands_moved_idx ON hub_commands (organization_id, updated_at) WHERE kind = 'acknowledge';
 
 DO $$
 DECLARE
@@ -122,7 +125,7 @@ GRANT UPDATE (decided_version, applied_version, applied_at, updated_at) ON hub_c
 -- Only to lock the row.
 GRANT UPDATE (updated_at) ON hub_configs TO fg_app;
 GRANT UPDATE (state, reason_code, reason, decided_at) ON config_documents TO fg_app, fg_ingest;
-GRANT UPDATE (state, outcome, decided_at) ON hub_commands TO fg_app, fg_ingest;
+GRANT UPDATE (state, outcome, decided_at, updated_at) ON hub_commands TO fg_app, fg_ingest;
 
 CREATE POLICY door ON config_documents FOR SELECT TO fg_door USING (true);
 CREATE POLICY door ON hub_commands FOR SELECT TO fg_door USING (true);

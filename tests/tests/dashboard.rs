@@ -10,6 +10,7 @@ use frostguard_tests::chromium::{Chromium, Light, Window};
 use frostguard_tests::clock::{now, wait_for};
 use frostguard_tests::cloud::cloud_world::CloudWorld;
 use frostguard_tests::cloud::service::Newcomer;
+use frostguard_tests::demo::PEOPLE;
 use frostguard_tests::site::thermal::Compressor;
 use frostguard_tests::world::{DEMO_SITE, FREEZER, FREEZER_NAME, FRIDGE_NAME, World};
 
@@ -18,9 +19,8 @@ const SOON: Duration = Duration::from_secs(30);
 /// For what needs readings, physics, or a hub that waits before it tries its cloud again.
 const PATIENCE: Duration = Duration::from_secs(120);
 
-const PASSWORD: &str = "a long enough secret";
-const OLIVIA: &str = "olivia@nord.example";
-const VICTOR: &str = "victor@nord.example";
+const OLIVIA: Newcomer<'_> = PEOPLE[0];
+const VICTOR: Newcomer<'_> = PEOPLE[1];
 
 /// What a first visit may bring over the network.
 const FIRST_LOAD_MAX: u64 = 250_000;
@@ -46,8 +46,7 @@ impl Stage {
         let mut world = World::start_with(&state.join("world"), &site).expect("a site");
         let mut far = CloudWorld::start_for(&state.join("far"), "Nord GmbH", "Kitchen").expect("a cloud");
         far.cloud.start(None).expect("the cloud runs");
-        for (name, email, role) in [("Olivia Owner", OLIVIA, "owner"), ("Victor Viewer", VICTOR, "viewer")] {
-            let person = Newcomer { name, email, role, password: PASSWORD };
+        for person in PEOPLE {
             far.cloud.add_person(&far.let_in.organization, &person).expect("a person");
         }
         world.hub.start(None).expect("the hub runs");
@@ -112,14 +111,14 @@ fn the_door_is_small_quick_and_says_what_is_wrong(stage: &mut Stage) {
     assert_eq!(loaded.foreign, Vec::<String>::new());
     assert!(loaded.bytes > 1_000 && loaded.bytes <= FIRST_LOAD_MAX, "{} bytes", loaded.bytes);
     assert!(loaded.first_paint.is_some(), "nothing was painted");
-    browser.sign_in(OLIVIA, "a wrong password", Duration::ZERO).expect_err("a wrong password");
+    browser.sign_in(OLIVIA.email, "a wrong password", Duration::ZERO).expect_err("a wrong password");
     browser.wait_for_text("[role=alert]", "do not belong together", SOON).expect("why not");
     stage.look_around("sign-in");
 }
 
 fn the_overview_changes_by_itself(stage: &mut Stage) {
     let browser = &stage.browser;
-    browser.sign_in(OLIVIA, PASSWORD, SOON).expect("signed in");
+    browser.sign_in(OLIVIA.email, OLIVIA.password, SOON).expect("signed in");
     for name in [FREEZER_NAME, FRIDGE_NAME] {
         let card = format!("[data-unit='{name}'][data-kind=ok]");
         browser.wait_for_text(&card, "°C", PATIENCE).expect("a unit that is well");
@@ -253,7 +252,7 @@ fn a_viewer_sees_nothing_to_press(stage: &mut Stage) {
     browser.open("/").expect("the overview");
     browser.click(".person button", SOON).expect("the menu");
     browser.click("#person > .button", SOON).expect("the way out");
-    browser.sign_in(VICTOR, PASSWORD, SOON).expect("signed in");
+    browser.sign_in(VICTOR.email, VICTOR.password, SOON).expect("signed in");
     browser.click(FREEZER_CARD, SOON).expect("the unit opens");
     browser.wait_for_text("[data-field=severity]", "Critical", SOON).expect("its rule");
     assert_eq!(

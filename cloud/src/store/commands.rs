@@ -118,7 +118,7 @@ pub async fn ask(
 /// Says of commands whose time is over that it is, so that the same can be asked for again.
 async fn expire(tx: &mut TenantTx, like: &Command) -> Result<(), StoreError> {
     query(
-        "UPDATE hub_commands SET state = 'expired', decided_at = expires_at
+        "UPDATE hub_commands SET state = 'expired', decided_at = expires_at, updated_at = now()
          WHERE organization_id = $1 AND hub_id = $2 AND kind = $3 AND alert_id IS NOT DISTINCT FROM $4
            AND state IN ('pending', 'received') AND expires_at <= now()",
     )
@@ -141,7 +141,7 @@ pub async fn note_received(tx: &mut TenantTx, hub: HubId, received: &[CommandId]
         return Ok(());
     }
     query(
-        "UPDATE hub_commands SET state = 'received'
+        "UPDATE hub_commands SET state = 'received', updated_at = now()
          WHERE organization_id = $1 AND hub_id = $2 AND id = ANY ($3) AND state = 'pending'",
     )
     .bind(uuid(tx.organization().as_bytes()))
@@ -187,7 +187,7 @@ pub async fn progress(
         (uuid(tx.organization().as_bytes()), uuid(hub.as_bytes()), uuid(command.as_bytes()));
     let done = match progress {
         Progress::Received => query(
-            "UPDATE hub_commands SET state = CASE WHEN state = 'pending' THEN 'received' ELSE state END
+            "UPDATE hub_commands SET state = CASE WHEN state = 'pending' THEN 'received' ELSE state END, updated_at = now()
              WHERE organization_id = $1 AND hub_id = $2 AND id = $3",
         )
         .bind(organization)
@@ -196,7 +196,7 @@ pub async fn progress(
         // A hub that was away may have done in time what has expired here meanwhile.
         Progress::Ended(state, text) => query(
             "UPDATE hub_commands SET state = $4, outcome = coalesce(nullif($5, ''), outcome),
-                 decided_at = to_timestamp($6 / 1000.0)
+                 decided_at = to_timestamp($6 / 1000.0), updated_at = now()
              WHERE organization_id = $1 AND hub_id = $2 AND id = $3",
         )
         .bind(organization)
@@ -218,7 +218,7 @@ pub async fn progress(
 /// The database cannot do it.
 pub async fn self_test(tx: &mut TenantTx, hub: HubId, found: &str) -> Result<(), StoreError> {
     query(
-        "UPDATE hub_commands SET outcome = $3
+        "UPDATE hub_commands SET outcome = $3, updated_at = now()
          WHERE organization_id = $1 AND hub_id = $2 AND kind = 'self_test' AND state IN ('pending', 'received')",
     )
     .bind(uuid(tx.organization().as_bytes()))

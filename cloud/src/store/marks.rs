@@ -79,9 +79,27 @@ pub async fn since(tx: &mut TenantTx, since: Option<At>, limit: usize) -> Result
     .await
     .map_err(StoreError::step("look for changed units"))?;
     // Alerts of long ago are no news to anybody: without a time, only those that a margin may still bring are marked.
+    // An acknowledgement that is under way is shown with its alert, and time alone may end it.
     let alerts = rows(
-        "SELECT id, xmin::text AS version FROM alerts
-         WHERE organization_id = $1 AND updated_at > coalesce($2, now() - $4 * interval '1 ms') ORDER BY id LIMIT $3",
+        "SELECT t.id, t.xmin::text || '/' || coalesce(max(c.xmin::text || c.open::text), '') AS version
+         FROM (
+             SELECT id FROM alerts
+             WHERE organization_id = $1 AND updated_at > coalesce($2, now() - $4 * interval '1 ms')
+             UNION
+             SELECT alert_id FROM hub_commands
+             WHERE organization_id = $1 AND kind = 'acknowledge'
+               AND updated_at > coalesce($2, now() - $4 * interval '1 ms')
+             UNION
+             SELECT alert_id FROM hub_commands
+             WHERE organization_id = $1 AND kind = 'acknowledge' AND state IN ('pending', 'received')
+               AND expires_at <= now() AND expires_at > coalesce($2, now() - $4 * interval '1 ms')
+         ) AS moved
+         JOIN alerts t ON t.organization_id = $1 AND t.id = moved.id
+         LEFT JOIN LATERAL (
+             SELECT xmin, expires_at > now() AS open FROM hub_commands
+             WHERE organization_id = $1 AND alert_id = t.id AND state IN ('pending', 'received')
+         ) c ON true
+         GROUP BY t.id, t.xmin::text ORDER BY t.id LIMIT $3",
     )
     .bind(own)
     .bind(from)
@@ -93,8 +111,15 @@ pub async fn since(tx: &mut TenantTx, since: Option<At>, limit: usize) -> Result
     // That a hub is not heard any more is written nowhere: time makes it so.
     let hubs = rows(
         "SELECT h.id, h.xmin::text || '/' || coalesce(l.xmin::text, '') || '/'
-                || coalesce(greatest(h.last_seen_at, l.received_at) > now() - interval '2 minutes', false) AS version
-         FROM hubs h LEFT JOIN hub_live l ON l.organization_id = $1 AND l.hub_id = h.id
+                || coalesce(greatest(h.last_seen_at, l.received_at) > now() - interval '2 minutes', false) || '/'
+                || coalesce(c.xmin::text, '') || '/' || coalesce(d.version, '') AS version
+         FROM hubs h
+         LEFT JOIN hub_live l ON l.organization_id = $1 AND l.hub_id = h.id
+         LEFT JOIN hub_configs c ON c.organization_id = $1 AND c.hub_id = h.id
+         LEFT JOIN LATERAL (
+             SELECT xmin::text AS version FROM config_documents
+             WHERE organization_id = $1 AND hub_id = h.id ORDER BY config_documents.version DESC LIMIT 1
+         ) d ON true
          WHERE h.organization_id = $1 ORDER BY h.id LIMIT $2",
     )
     .bind(own)

@@ -147,7 +147,7 @@ impl Watch {
             IDENTIFY => {
                 let until = self.now.boottime.0 + SHOWN_FOR.0 as u64;
                 self.commands.shown_until = Some(BoottimeMs(until));
-                (CommandOutcome::Done, format!("the hub shows itself for {}", SHOWN_FOR))
+                (CommandOutcome::Done, format!("the hub shows itself for {SHOWN_FOR}"))
             }
             SELF_TEST if self.commands.test.is_some() => refused("a self-test is under way already"),
             SELF_TEST => {

@@ -266,6 +266,7 @@ impl Watch {
         }
         reached("desired.after_file");
         tracing::info!(version, "the rules of a document from the cloud take effect");
+        self.configuration.fault = None;
         self.site = Arc::new(self.configuration.kept.over(&self.configuration.own));
         self.say_rules(false)?;
         self.begin_trial();

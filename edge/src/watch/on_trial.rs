@@ -28,13 +28,20 @@ impl Watch {
             self.keep();
         }
         self.site = Arc::new(self.configuration.kept.over(&self.configuration.own));
-        let from_cloud = self.configuration.kept.in_force.as_ref();
-        if let Some(document) = from_cloud {
+        if let Some(document) = &self.configuration.kept.in_force {
             let (version, units) = (document.version, document.rules.len());
-            tracing::info!(
-                version,
+            tracing::info!(version, units, "these units have their rules from the cloud");
+        }
+        let overruled = self.configuration.own.units.iter().zip(&self.site.units);
+        let overruled: Vec<&str> = overruled
+            .filter(|(own, in_force)| own.rules != in_force.rules)
+            .map(|(own, _)| own.key.as_str())
+            .collect();
+        if !overruled.is_empty() {
+            let units = overruled.join(", ");
+            tracing::warn!(
                 units,
-                "the rules of these units come from the cloud, whatever the site document says"
+                "the site document says other rules for these units; those of the cloud hold"
             );
         }
         self.stands();

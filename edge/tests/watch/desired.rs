@@ -458,6 +458,7 @@ fn a_damaged_file_is_set_aside_and_the_site_document_rules_until_the_cloud_sends
     assert!(world.folder.path().join("rules.damaged-1.json").exists());
     apply(&mut world, 5, -1_200);
     assert_eq!((applied(&world), freezer_limit(&world)), (5, -1_200));
+    assert_eq!(world.view().standing.fault, None, "it is mended");
     assert_eq!(world.count_of("config.applied/2"), 2);
 }
 

@@ -1,14 +1,20 @@
 //! Commands: asked for by people, done once by hubs, shown from the asking to the end.
 
+use std::time::Duration;
+
 use frostguard_cloud::store::doors::Role;
 use frostguard_shared::event::{Check, CommandOutcome, Fact};
 use frostguard_shared::ids::{AlertId, CommandId};
 use frostguard_shared::wire::desired::Command;
 use frostguard_tests::cloud::access_world::id;
-use frostguard_tests::cloud::push_world::DoubleHub;
+use frostguard_tests::cloud::push_world::{Asker, DoubleHub};
+use frostguard_tests::cloud::visitor::Visitor;
 use serde_json::{Value, json};
 
 use crate::world::{World, key, manager};
+
+/// Longer than any change takes to be told.
+const SOON: Duration = Duration::from_secs(15);
 
 /// A hub with an alert on its unit.
 fn alarmed(world: &World) -> (DoubleHub, AlertId, frostguard_shared::rules::EpisodeKey) {
@@ -99,6 +105,39 @@ pub fn asking_again_gives_what_is_under_way_and_a_hub_gets_each_command_once(wor
     hub.tell(&world.front, done(id_of(&first), CommandOutcome::Done, "")).unwrap();
     let again = ask(&acknowledge, None);
     assert_ne!(again["id"], first["id"], "what is at its end can be asked for again");
+}
+
+pub fn whoever_watches_sees_documents_and_acknowledgements_move(world: &World) {
+    let (mut hub, alert, _) = alarmed(world);
+    let Asker::Key(viewer) = key(0, Role::Viewer) else { unreachable!("it is a key") };
+    let events = Visitor::at(world.access.port()).with_key(&viewer).listen().unwrap();
+    events.named("hello", SOON).unwrap();
+    // A margin of what has changed may still be told of what was before.
+    let next = |name: &'static str, wanted: &dyn Fn(&Value) -> bool| {
+        let found =
+            events.first(name, SOON, |event| (event.name == name && wanted(&event.data)).then_some(()));
+        found.unwrap();
+    };
+    world.set_limit(&hub, -1_200);
+    next("hub", &|hub| {
+        hub["configuration"]["state"] == "pending" && hub["configuration"]["desired_version"] == 1
+    });
+    hub.tell(&world.front, crate::outcomes::applied(1)).unwrap();
+    next("hub", &|hub| {
+        hub["configuration"]["state"] == "applied" && hub["configuration"]["applied_version"] == 1
+    });
+    let path = format!("/alerts/{alert}/acknowledge");
+    let asked = world.api(&manager(), 202, "POST", &path, None);
+    next("alert", &|alert| alert["pending_acknowledgement"]["command_id"] == asked["id"]);
+    hub.tell(&world.front, done(id_of(&asked), CommandOutcome::Refused, "no")).unwrap();
+    next("alert", &|alert| alert["pending_acknowledgement"].is_null());
+    world.api(&manager(), 202, "POST", &path, None);
+    next("alert", &|alert| alert["pending_acknowledgement"].is_object());
+    world
+        .access
+        .ask("UPDATE hub_commands SET expires_at = now() + interval '2 s' WHERE state = 'pending'")
+        .unwrap();
+    next("alert", &|alert| alert["pending_acknowledgement"].is_null());
 }
 
 pub fn what_a_hub_made_of_a_command_is_shown(world: &World) {

@@ -56,6 +56,7 @@ promises! {
         an_acknowledgement_is_pending_until_the_hub_has_journalled_it,
         asking_again_gives_what_is_under_way_and_a_hub_gets_each_command_once,
         what_a_hub_made_of_a_command_is_shown,
+        whoever_watches_sees_documents_and_acknowledgements_move,
         a_command_whose_time_is_over_has_expired_and_can_be_asked_for_again,
         nobody_commands_what_is_not_theirs_and_nobody_acknowledges_what_is_over,
     }

@@ -177,10 +177,12 @@ async fn complete(tx: &mut TenantTx, alerts: &mut [Alert]) -> Result<(), StoreEr
 /// # Errors
 /// The database cannot do it now.
 pub async fn alerts_of(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<Alert>, StoreError> {
-    rows(alerts!("t.id = ANY($2) ORDER BY t.triggered_at, t.id"))
+    let mut found: Vec<Alert> = rows(alerts!("t.id = ANY($2) ORDER BY t.triggered_at, t.id"))
         .bind(own(tx))
         .bind(ids)
         .fetch_all(tx.connection())
         .await
-        .map_err(StoreError::step("show alerts"))
+        .map_err(StoreError::step("show alerts"))?;
+    complete(tx, &mut found).await?;
+    Ok(found)
 }

@@ -1,10 +1,13 @@
 //! Units with the latest that is known of each: what its record says, and what its hub says of now.
 
 use super::{At, Behind, Placed, Position, Slice, UnitStatus, UnitType, own, rows};
-use crate::store::{StoreError, TenantTx, query};
+use crate::store::{StoreError, TenantTx, query, rules};
 use frostguard_shared::ids::{SiteId, UnitId};
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::inherit::resolve;
 use serde::Serialize;
 use sqlx::FromRow;
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
@@ -25,9 +28,9 @@ pub struct Unit {
     pub area_id: Uuid,
     /// Its area's name.
     pub area_name: String,
-    /// Lower limit in 0.01 °C.
+    /// Lower limit in force in 0.01 °C, whoever has said it. Null: none.
     pub temp_min_centi_c: Option<i32>,
-    /// Upper limit in 0.01 °C.
+    /// Upper limit in force in 0.01 °C, whoever has said it. Null: none.
     pub temp_max_centi_c: Option<i32>,
     /// Whether it is in use.
     pub is_active: bool,
@@ -79,7 +82,8 @@ macro_rules! units {
         concat!(
             "SELECT u.id, u.name, u.unit_type::text AS unit_type,
                     s.id AS site_id, s.name AS site_name, a.id AS area_id, a.name AS area_name,
-                    u.temp_min AS temp_min_centi_c, u.temp_max AS temp_max_centi_c,
+                    -- Resolved from what everybody says, and put in by `in_force`.
+                    NULL::integer AS temp_min_centi_c, NULL::integer AS temp_max_centi_c,
                     u.is_active, u.created_at, u.deleted_at,
                     l.known AS status, l.status_at, l.last_reading_at,
                     l.last_temperature AS temperature_centi_c, l.last_humidity AS humidity_centi_percent,
@@ -109,7 +113,7 @@ pub async fn units(
     filter: UnitFilter,
     behind: Behind<Uuid>,
 ) -> Result<Slice<Unit>, StoreError> {
-    let fetched = rows(units!(
+    let mut fetched = rows(units!(
         "u.deleted_at IS NULL
            AND ($2::uuid IS NULL OR s.id = $2)
            AND ($3::text IS NULL OR l.known = $3)
@@ -125,6 +129,7 @@ pub async fn units(
     .fetch_all(tx.connection())
     .await
     .map_err(StoreError::step("list units"))?;
+    in_force(tx, &mut fetched).await?;
     Ok(Slice::of(fetched, &behind))
 }
 
@@ -133,12 +138,7 @@ pub async fn units(
 /// # Errors
 /// The database cannot do it now.
 pub async fn unit(tx: &mut TenantTx, unit: UnitId) -> Result<Option<Unit>, StoreError> {
-    rows(units!("u.id = $2"))
-        .bind(own(tx))
-        .bind(Uuid::from_bytes(*unit.as_bytes()))
-        .fetch_optional(tx.connection())
-        .await
-        .map_err(StoreError::step("show a unit"))
+    Ok(units_of(tx, &[Uuid::from_bytes(*unit.as_bytes())]).await?.pop())
 }
 
 /// Several units, of those that the organization has.
@@ -146,12 +146,32 @@ pub async fn unit(tx: &mut TenantTx, unit: UnitId) -> Result<Option<Unit>, Store
 /// # Errors
 /// The database cannot do it now.
 pub async fn units_of(tx: &mut TenantTx, ids: &[Uuid]) -> Result<Vec<Unit>, StoreError> {
-    rows(units!("u.id = ANY($2) ORDER BY u.created_at, u.id"))
+    let mut units: Vec<Unit> = rows(units!("u.id = ANY($2) ORDER BY u.created_at, u.id"))
         .bind(own(tx))
         .bind(ids)
         .fetch_all(tx.connection())
         .await
-        .map_err(StoreError::step("show units"))
+        .map_err(StoreError::step("show units"))?;
+    in_force(tx, &mut units).await?;
+    Ok(units)
+}
+
+/// Puts in the limits that units go by.
+async fn in_force(tx: &mut TenantTx, units: &mut [Unit]) -> Result<(), StoreError> {
+    let ids: Vec<UnitId> = units.iter().map(|unit| UnitId::from_bytes(unit.id.into_bytes())).collect();
+    let said = rules::said(tx, &ids).await?;
+    let limits: BTreeMap<UnitId, (Option<i32>, Option<i32>)> = said
+        .iter()
+        .map(|said| {
+            let resolution = resolve(said.kind, &said.scopes);
+            let shown = |limit: Option<CentiCelsius>| limit.map(CentiCelsius::hundredths);
+            (said.unit, (shown(resolution.min.in_force.value), shown(resolution.max.in_force.value)))
+        })
+        .collect();
+    for (unit, id) in units.iter_mut().zip(&ids) {
+        (unit.temp_min_centi_c, unit.temp_max_centi_c) = limits.get(id).copied().unwrap_or_default();
+    }
+    Ok(())
 }
 
 /// Whether the organization has the unit.
