@@ -333,9 +333,10 @@ pub async fn change(
         }
     }
     if changes.iter().any(|change| change.slot == Slot::Temperature) {
+        // The unit is written in any case: whoever watches it is shown its limits with it.
         query(
             "UPDATE units SET temp_min = NULL, temp_max = NULL, updated_at = now()
-             WHERE organization_id = $1 AND id = $2 AND (temp_min IS NOT NULL OR temp_max IS NOT NULL)",
+             WHERE organization_id = $1 AND id = $2",
         )
         .bind(uuid(tx.organization().as_bytes()))
         .bind(uuid(unit.as_bytes()))
