@@ -78,36 +78,7 @@ pub async fn since(tx: &mut TenantTx, since: Option<At>, limit: usize) -> Result
     .fetch_all(tx.connection())
     .await
     .map_err(StoreError::step("look for changed units"))?;
-    // Alerts of long ago are no news to anybody: without a time, only those that a margin may still bring are marked.
-    // An acknowledgement that is under way is shown with its alert, and time alone may end it.
-    let alerts = rows(
-        "SELECT t.id, t.xmin::text || '/' || coalesce(max(c.xmin::text || c.open::text), '') AS version
-         FROM (
-             SELECT id FROM alerts
-             WHERE organization_id = $1 AND updated_at > coalesce($2, now() - $4 * interval '1 ms')
-             UNION
-             SELECT alert_id FROM hub_commands
-             WHERE organization_id = $1 AND kind = 'acknowledge'
-               AND updated_at > coalesce($2, now() - $4 * interval '1 ms')
-             UNION
-             SELECT alert_id FROM hub_commands
-             WHERE organization_id = $1 AND kind = 'acknowledge' AND state IN ('pending', 'received')
-               AND expires_at <= now() AND expires_at > coalesce($2, now() - $4 * interval '1 ms')
-         ) AS moved
-         JOIN alerts t ON t.organization_id = $1 AND t.id = moved.id
-         LEFT JOIN LATERAL (
-             SELECT xmin, expires_at > now() AS open FROM hub_commands
-             WHERE organization_id = $1 AND alert_id = t.id AND state IN ('pending', 'received')
-         ) c ON true
-         GROUP BY t.id, t.xmin::text ORDER BY t.id LIMIT $3",
-    )
-    .bind(own)
-    .bind(from)
-    .bind(limit)
-    .bind(MARGIN_MS)
-    .fetch_all(tx.connection())
-    .await
-    .map_err(StoreError::step("look for changed alerts"))?;
+    let alerts = alerts_since(tx, from, limit).await?;
     // That a hub is not heard any more is written nowhere: time makes it so.
     let hubs = rows(
         "SELECT h.id, h.xmin::text || '/' || coalesce(l.xmin::text, '') || '/'
@@ -128,4 +99,38 @@ pub async fn since(tx: &mut TenantTx, since: Option<At>, limit: usize) -> Result
     .await
     .map_err(StoreError::step("look for changed hubs"))?;
     Ok(Marks { at, units, alerts, hubs })
+}
+
+/// Alerts that may have changed since a time, or of which an acknowledgement that is under way may have.
+async fn alerts_since(tx: &mut TenantTx, from: Option<At>, limit: i64) -> Result<Vec<Mark>, StoreError> {
+    // Alerts of long ago are no news to anybody: without a time, only those that a margin may still bring are marked.
+    // An acknowledgement that is under way is shown with its alert, and time alone may end it.
+    rows(
+        "SELECT t.id, t.xmin::text || '/' || coalesce(max(c.xmin::text || c.open::text), '') AS version
+         FROM (
+             SELECT id FROM alerts
+             WHERE organization_id = $1 AND updated_at > coalesce($2, now() - $4 * interval '1 ms')
+             UNION
+             SELECT alert_id FROM hub_commands
+             WHERE organization_id = $1 AND kind = 'acknowledge'
+               AND updated_at > coalesce($2, now() - $4 * interval '1 ms')
+             UNION
+             SELECT alert_id FROM hub_commands
+             WHERE organization_id = $1 AND kind = 'acknowledge' AND state IN ('pending', 'received')
+               AND expires_at <= now() AND expires_at > coalesce($2, now() - $4 * interval '1 ms')
+         ) AS moved
+         JOIN alerts t ON t.organization_id = $1 AND t.id = moved.id
+         LEFT JOIN LATERAL (
+             SELECT xmin, expires_at > now() AS open FROM hub_commands
+             WHERE organization_id = $1 AND alert_id = t.id AND state IN ('pending', 'received')
+         ) c ON true
+         GROUP BY t.id, t.xmin::text ORDER BY t.id LIMIT $3",
+    )
+    .bind(uuid(tx.organization().as_bytes()))
+    .bind(from)
+    .bind(limit)
+    .bind(MARGIN_MS)
+    .fetch_all(tx.connection())
+    .await
+    .map_err(StoreError::step("look for changed alerts"))
 }
