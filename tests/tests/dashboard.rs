@@ -11,8 +11,8 @@ use frostguard_tests::clock::{now, wait_for};
 use frostguard_tests::cloud::cloud_world::CloudWorld;
 use frostguard_tests::cloud::service::Newcomer;
 use frostguard_tests::demo::PEOPLE;
-use frostguard_tests::site::thermal::Compressor;
-use frostguard_tests::world::{DEMO_SITE, FREEZER, FREEZER_NAME, FRIDGE_NAME, World};
+use frostguard_tests::site::thermal::{Compressor, Door};
+use frostguard_tests::world::{DEMO_SITE, FREEZER, FREEZER_NAME, FRIDGE, FRIDGE_NAME, World};
 
 /// For what the page does by itself or when it is touched.
 const SOON: Duration = Duration::from_secs(30);
@@ -30,6 +30,7 @@ const ESCAPE: char = '\u{e00c}';
 
 const FREEZER_CARD: &str = "[data-unit='Walk-in freezer']";
 const FREEZER_VALUE: &str = "[data-unit='Walk-in freezer'] .value";
+const FRIDGE_VALUE: &str = "[data-unit='Kitchen fridge'] .value";
 
 /// A hub with two units, its cloud, and a browser at the cloud's door.
 struct Stage {
@@ -123,10 +124,12 @@ fn the_overview_changes_by_itself(stage: &mut Stage) {
         let card = format!("[data-unit='{name}'][data-kind=ok]");
         browser.wait_for_text(&card, "°C", PATIENCE).expect("a unit that is well");
     }
-    let before = browser.text_of(FREEZER_VALUE).expect("its temperature").expect("its temperature");
+    let before = browser.text_of(FRIDGE_VALUE).expect("its temperature").expect("its temperature");
+    stage.world.site.door(FRIDGE, Door::Open).expect("somebody opens it");
     browser
-        .wait_until(FREEZER_VALUE, PATIENCE, |now| (now != before).then_some(()))
+        .wait_until(FRIDGE_VALUE, PATIENCE, |now| (now != before).then_some(()))
         .expect("another temperature, without a reload");
+    stage.world.site.door(FRIDGE, Door::Closed).expect("somebody closes it");
 }
 
 fn the_chart_is_read_by_keyboard(stage: &mut Stage) {
@@ -156,6 +159,7 @@ fn what_a_person_prefers_is_kept(stage: &mut Stage) {
     browser.click("label:has(input[value=C])", SOON).expect("the unit before");
     browser.click("label:has(input[value=system])", SOON).expect("as the system likes");
     browser.wait_for_text(FREEZER_VALUE, "°C", SOON).expect("degrees Celsius");
+    browser.press(ESCAPE).expect("the menu closes");
 }
 
 fn a_limit_typed_far_away_comes_into_force_at_the_hub(stage: &mut Stage) {
