@@ -164,7 +164,7 @@ function seriesOf(picture: Picture, colours: Palette): uPlot.Series[] {
   const first = colours.lines[0] ?? colours.ink;
   if (picture.kind === 'band') {
     const edge: uPlot.Series = { stroke: withAlpha(first, 0.35), width: 1, points: { show: false } };
-    return [{}, edge, { stroke: first, width: 2, points: { show: false } }, edge];
+    return [{}, edge, { stroke: first, width: 2, points: { size: 4 } }, edge];
   }
   return [
     {},

@@ -3,10 +3,10 @@ import type { HubConfiguration, HubConfigurationState } from '../api/types';
 import { millis } from './standing.ts';
 import { moment, type Zone } from './time.ts';
 
-export type Tone = 'done' | 'waiting' | 'failed';
+export type Tone = 'nothing' | 'done' | 'waiting' | 'failed';
 
 export const TONE: Record<HubConfigurationState, Tone> = {
-  none: 'done',
+  none: 'nothing',
   pending: 'waiting',
   applied: 'done',
   refused: 'failed',

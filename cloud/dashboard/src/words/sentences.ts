@@ -63,7 +63,7 @@ export function howItIs(unit: Unit, standing: Standing, alert: Alert | undefined
     case 'silent':
       return `Nothing has been heard from its sensor${since}. Nobody knows its temperature.`;
     case 'unheard': {
-      const age = standing.at === undefined ? '' : `: the value is ${span(now - standing.at)} old`;
+      const age = standing.at === undefined ? '' : `: its last value is ${span(now - standing.at)} old`;
       return `Its hub is not heard${age}. The hub goes on guarding by itself.`;
     }
     case 'manual':
