@@ -38,13 +38,15 @@ pub fn silences(site: &Site, proposed: &Rules) -> Option<String> {
     ))
 }
 
+/// One limit of a thermal rule.
+type Side = fn(&ThermalRule) -> Option<Field<CentiCelsius>>;
+
 /// The first limit that lies further out than such equipment is for and is not in force already.
 pub fn beyond(site: &Site, proposed: &Rules) -> Option<String> {
     site.units.iter().find_map(|unit| {
         let after = proposed.rules.get(&unit.id)?.thermal?;
         let before = unit.rules.thermal;
-        let sides: [(&str, fn(&ThermalRule) -> Option<Field<CentiCelsius>>); 2] =
-            [("lower", |rule| rule.min), ("upper", |rule| rule.max)];
+        let sides: [(&str, Side); 2] = [("lower", |rule| rule.min), ("upper", |rule| rule.max)];
         let hard = unit.kind.hard_limits();
         sides.into_iter().find_map(|(side, of)| {
             let limit = of(&after)?.value;

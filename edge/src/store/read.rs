@@ -76,6 +76,9 @@ fn rules_named(fact: &Fact) -> Option<Hash> {
 }
 
 /// Reading back.
+/// A row of commands: its id, when it expires, the event that told of it, and what is still to do of it.
+type CommandRow = ([u8; 16], i64, i64, Option<Vec<u8>>);
+
 impl Journal {
     pub(super) fn read_tail(&mut self) -> Result<Tail, StoreError> {
         let step = || StoreError::sqlite("read");
@@ -363,11 +366,11 @@ impl Journal {
     }
 
     pub(super) fn commands(&self) -> Result<Ledger, StoreError> {
-        let rows: Vec<([u8; 16], i64, i64, Option<Vec<u8>>)> = self
+        let rows: Vec<CommandRow> = self
             .collect("SELECT command, expires_ms, received_seq, to_do FROM commands", |row| {
                 Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
             })?;
-        let entry = |(command, expires, received, to_do): ([u8; 16], i64, i64, Option<Vec<u8>>)| {
+        let entry = |(command, expires, received, to_do): CommandRow| {
             // What cannot be read any more is not done, and above all not twice.
             let to_do = to_do.and_then(|bytes| from_bytes(&bytes).ok());
             let progress = to_do.map_or(Progress::Ended, Progress::ToDo);
