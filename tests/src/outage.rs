@@ -4,6 +4,7 @@
 
 mod forgery;
 mod neighbour;
+mod screen;
 
 use std::fs;
 use std::io::Write;
@@ -21,6 +22,7 @@ use crate::outcome::Outcome;
 use crate::site::thermal::Compressor;
 use crate::verifier::verify;
 use crate::world::{DEMO_SITE, FREEZER, FREEZER_NAME, FRIDGE, PERSON, PIN, TOPIC, World};
+use screen::Screen;
 
 /// For what the hub or the cloud does at once.
 const SOON: Duration = Duration::from_secs(20);
@@ -62,6 +64,8 @@ pub fn tell<'o>(state: &Path, out: &'o mut dyn Write) -> Outcome<'o> {
 /// What is known of the alarm that the story is about.
 struct Alarm {
     alert: String,
+    /// When it was raised, by what was heard on the spot.
+    since_ms: i64,
 }
 
 struct Outage<'a, 'o> {
@@ -84,11 +88,14 @@ impl<'a, 'o> Outage<'a, 'o> {
 
     fn tell_all(&mut self, state: &Path) -> Result<(), SiteError> {
         self.all_runs()?;
+        let screen = Screen::begin(state, &self.far, self.outcome)?;
         self.the_cloud_dies()?;
         let alarm = self.the_hub_alarms_alone()?;
+        screen.lost(self.outcome)?;
         self.the_hub_dies_and_returns(&alarm)?;
         self.acknowledged_at_the_hub(&alarm)?;
-        self.the_cloud_returns(&alarm)?;
+        self.the_cloud_returns(&alarm, &screen)?;
+        screen.stop()?;
         let neighbour = neighbour::tell(self)?;
         self.repaired_and_resolved(&alarm)?;
         let journal = self.nothing_more_to_say()?;
@@ -141,7 +148,10 @@ impl<'a, 'o> Outage<'a, 'o> {
         })?;
         let state = status["state"].as_str().unwrap_or("no state").to_owned();
         self.outcome.check("the hub's word on its cloud", "not live", &state, state != "live");
-        Ok(Alarm { alert: raised.0["alert"].as_str().unwrap_or_default().to_owned() })
+        let since = raised.0["at"].as_str().and_then(|at| at.parse::<jiff::Timestamp>().ok());
+        let since = since.ok_or_else(|| SiteError::Unexpected(format!("no time in {}", raised.0)))?;
+        let alert = raised.0["alert"].as_str().unwrap_or_default().to_owned();
+        Ok(Alarm { alert, since_ms: since.as_millisecond() })
     }
 
     fn the_hub_dies_and_returns(&mut self, alarm: &Alarm) -> Result<(), SiteError> {
@@ -167,16 +177,25 @@ impl<'a, 'o> Outage<'a, 'o> {
         Ok(())
     }
 
-    fn the_cloud_returns(&mut self, alarm: &Alarm) -> Result<(), SiteError> {
+    fn the_cloud_returns(&mut self, alarm: &Alarm, screen: &Screen) -> Result<(), SiteError> {
+        // The line of the hub is down for longer than its cloud, so that a person far away sees what is missing.
+        self.far.link.refuse();
         let took = self.far.cloud.start(None)?;
+        self.outcome.say(&format!(
+            "the cloud is started again (healthy after {took:.1?}), without a line to the hub"
+        ));
+        screen.hub_missed(self.outcome)?;
+        self.far.link.mend();
         let begun = now();
-        self.outcome.say(&format!("the cloud is started again (healthy after {took:.1?})"));
+        self.outcome.say("the line to the hub is mended");
+        screen.backlog_drains(self.outcome)?;
         let status = wait_for("the cloud shows the acknowledged alarm", PATIENCE, || {
             let shown = self.ask(&format!("/alerts/{}", alarm.alert)).ok()?;
             (shown["status"] == "acknowledged").then(|| "acknowledged".to_owned())
         })?;
-        let seen = format!("{status}, {:.1?} after its return", begun.elapsed());
+        let seen = format!("{status}, {:.1?} after the line's return", begun.elapsed());
         self.outcome.check("the alarm in the cloud (API)", "acknowledged", &seen, true);
+        screen.alarm_since(alarm.since_ms, self.outcome)?;
         self.drained("the backlog of the outage")
     }
 

@@ -22,6 +22,9 @@ use tokio::time::{sleep, timeout};
 
 /// A cloud that hears nothing for longer takes the hub for silent.
 const EVERY: Duration = Duration::from_secs(30);
+/// Whoever watches a backlog wants to see it shrink: while more than so many records wait, it is told more often.
+const BACKLOG: u64 = 32;
+const EVERY_OF_BACKLOG: Duration = Duration::from_secs(3);
 /// An old status is worth nothing: what takes longer is given up, and the present one goes.
 const WITHIN: Duration = Duration::from_secs(10);
 const LONGEST_WAIT: Duration = Duration::from_secs(15);
@@ -44,11 +47,12 @@ pub(super) async fn run(shared: &Shared, link: Link, sessions: &watch::Sender<Op
         let view = views.borrow_and_update().clone();
         let heads = *shared.heads.borrow();
         let live = message(&view, heads, sessions_held(shared), told.as_ref().map_or(0, |told| told.counter));
-        if told.as_ref().is_some_and(|told| is_old_news(told, &live)) {
+        if let Some(before) = told.as_ref().filter(|told| is_old_news(told, &live)) {
+            let again = pace(before).saturating_sub(shared.since(told_at));
             tokio::select! {
                 changed = views.changed() => if changed.is_err() { return },
                 changed = session.changed() => if changed.is_err() { return },
-                () = sleep(EVERY.saturating_sub(shared.since(told_at))) => told = None,
+                () = sleep(again) => told = None,
             }
             continue;
         }
@@ -93,6 +97,11 @@ pub(super) fn forget(sessions: &watch::Sender<Option<Arc<Session>>>, lost: &Arc<
 
 async fn send(link: &Link, live: &Live, session: &Session) -> Result<(), Failure> {
     link.send(path::LIVE, packed(live)?, Some(&session.token)).await.map(|_| ())
+}
+
+/// How long what was told last is good for.
+fn pace(told: &Live) -> Duration {
+    if told.events_waiting + told.readings_waiting > BACKLOG { EVERY_OF_BACKLOG } else { EVERY }
 }
 
 /// True if nothing has changed that somebody far away would want to know at once.
@@ -225,6 +234,14 @@ mod tests {
         let told = live(&view(UnitStatus::Ok, points), 0);
         assert_eq!(told.units[0].temperature_centi_c, Some(-3200));
         assert_eq!((told.events_waiting, told.readings_waiting), (5, 0));
+    }
+
+    #[test]
+    fn a_backlog_is_told_more_often_than_what_waits_at_any_time() {
+        let mut told = live(&view(UnitStatus::Ok, Vec::new()), 0);
+        assert_eq!((told.events_waiting, pace(&told)), (5, EVERY));
+        told.readings_waiting = 28;
+        assert_eq!(pace(&told), EVERY_OF_BACKLOG);
     }
 
     #[test]
