@@ -3,9 +3,10 @@
 //! The modules in the order in which a temperature passes them:
 //! [`sources`] turn a radio's bytes into frames; [`intake`] decides what of them becomes a record; [`store`] keeps
 //! the journal; [`watch`] folds records by the shared rules and records what follows; [`annunciators`] make it
-//! heard; [`page`] shows it; [`sync`] takes the record to the cloud if the hub is enrolled in one, and [`desired`] decides what the hub does
-//! of what that cloud wants. Around them: [`config`] and [`site`] say what is where, [`identity`] says who this hub is,
-//! [`clock`] and [`entropy`] are the only places that read time and randomness, [`hub`] puts all of it together.
+//! heard; [`page`] shows it; [`sync`] takes the record to the cloud if the hub is enrolled in one, and [`desired`]
+//! decides what the hub does of what that cloud wants. Around them: [`config`] and [`site`] say what is where,
+//! [`identity`] says who this hub is, [`clock`] and [`entropy`] are the only places that read time and randomness,
+//! [`hub`] puts all of it together.
 //!
 //! Invariants:
 //! - Nothing acts on a reading before what follows from it is durable. The one exception: if the disk fails, readings
