@@ -1,7 +1,7 @@
 //! Rights: what a route needs of whoever calls it, as a type, and the one table that says which roles have it.
 //!
 //! A handler takes a [`Caller`](super::caller::Caller) of the right that it needs, and there is no other way to a
-//! transaction, so that no route can forget to ask. What a route needs stands in the API's document too ([`need`]);
+//! transaction, so that no route can forget to ask. What a route needs stands in the API's document too (`need`);
 //! that both say the same is tried by driving every route of the document with every role.
 
 use super::caller::ApiState;

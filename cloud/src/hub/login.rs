@@ -1,7 +1,7 @@
 //! Login: a hub proves who it is, and is told what the cloud holds of its record.
 //!
 //! A challenge is good for one login within a minute, answered rightly or wrongly. The token that follows is good for an
-//! hour. What is told of the record is a pure comparison of the hub's head with the branches held ([`stand`]).
+//! hour. What is told of the record is a pure comparison of the hub's head with the branches held (`stand`).
 
 use super::HubState;
 use super::body::{Packed, Refusal, Reply};

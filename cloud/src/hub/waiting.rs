@@ -1,7 +1,7 @@
 //! Waiting: hubs that have asked what is desired of them and are answered when there is something.
 //!
 //! Owns the places of those that wait. Nobody who waits holds a connection to the database: one task of the process asks
-//! it, every [`EVERY`], once for all of them, and wakes those for whom there is news. Nobody waiting costs nothing. There
+//! it, every `EVERY`, once for all of them, and wakes those for whom there is news. Nobody waiting costs nothing. There
 //! is a bound on how many wait; of one hub the last one waits, and the one before is answered with nothing. At the end
 //! everybody is answered at once.
 

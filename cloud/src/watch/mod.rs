@@ -1,6 +1,6 @@
 //! Watching: tells whoever looks on what has changed of their organization, as it changes.
 //!
-//! Owns who looks on. For each organization that somebody watches there is one task ([`organization`]), which asks the
+//! Owns who looks on. For each organization that somebody watches there is one task (`organization`), which asks the
 //! database once a second for all of them; nobody watching costs nothing. What is news is decided by [`followed`]. Bounded:
 //! places for one organization and for the process, and turns that wait for a slow reader, who is told to begin anew
 //! when they are gone. A key or session that is no longer good ends what it has opened within a few turns.
