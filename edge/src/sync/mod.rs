@@ -3,7 +3,7 @@
 //! [`plan`] decides what to do next, [`batch`] makes it, [`http`] carries it; here the step is done and what came of it
 //! is told to the plan. It reads the journal on connections of its own and asks the watch for little: to
 //! note what the cloud holds, to take the cloud's time, and to begin a new epoch; and it brings it what the cloud desires
-//! ([`desired`]). Nothing of the hub waits for it, and
+//! (`desired`). Nothing of the hub waits for it, and
 //! whatever happens to it is shown and tried again: it never ends the hub.
 
 pub mod batch;
