@@ -13,12 +13,18 @@
 mod alert;
 mod config;
 mod effect;
+pub mod field;
+mod fields_of;
 mod fold;
 pub mod inherit;
+mod limits;
 mod listening;
 mod record;
 mod regions;
+pub mod schedule;
+pub mod setting;
 mod state;
+mod strict;
 pub mod template;
 mod thermal;
 
@@ -26,6 +32,7 @@ pub use crate::alarm::{AlertType, Condition, Severity, Sounding};
 pub use alert::{Acknowledgement, Alert, QUIET_LENGTH, QUIET_TIMES, Quiet, acknowledgement_length};
 pub use config::*;
 pub use effect::*;
+pub use fields_of::default_of;
 pub use listening::{Data, Heard, Instrument};
 pub use record::{Input, Record};
 pub use state::{PointState, State};
