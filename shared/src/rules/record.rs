@@ -19,20 +19,7 @@ pub struct Record {
     pub at: RuleMs,
     /// What it is.
     pub input: Input,
-    /// Whether a unit defrosts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Defrost {
-    /// It began.
-    Running,
-    /// It is over.
-    Over,
-}
-
-/// Presence, and the values: bytes 2–3 and 64–75 of a reading's form.
-const TIE_BYTES: usize = 14;
-
-/// Orders records of one rule time and rank.
+    /// Orders records of one rule time and rank.
     tie: Tie,
 }
 
@@ -167,6 +154,9 @@ pub enum Defrost {
     Over,
 }
 
+/// Presence, and the values: bytes 2–3 and 64–75 of a reading's form.
+const TIE_BYTES: usize = 14;
+
 /// Orders records of one rule time and rank by what they say, so that arrival does not matter.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Tie {
@@ -239,9 +229,7 @@ impl Record {
                 Input::Acknowledged { episode: *episode, until: *until_ms }
             }
             Fact::AlertResolved { episode } => Input::Resolved { episode: *episode },
-            Fact::ShelveStarted { until_ms, .. } => {
-                Input::Shelved { unit: subject.unit?, until: *until_ms }
-            }
+            Fact::ShelveStarted { until_ms, .. } => Input::Shelved { unit: subject.unit?, until: *until_ms },
             Fact::ShelveEnded { by: ShelveEnd::Person } => Input::Unshelved { unit: subject.unit? },
             Fact::ManualLogRecorded { temperature_centi_c, taken_ms, .. } => Input::ManualLog {
                 unit: subject.unit?,
