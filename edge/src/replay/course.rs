@@ -6,11 +6,12 @@
 
 use super::entry::{Act, Entry};
 use super::history::History;
+use super::places::Places;
 use frostguard_shared::ids::UnitId;
-use frostguard_shared::rules::reconcile::{self, reconcile};
+use frostguard_shared::rules::reconcile::{self, Revealed, reconcile};
 use frostguard_shared::rules::{
-    Alert, Effect, EpisodeKey, Input, QUIET_LENGTH, Record, State, acknowledgement_length, next_deadline,
-    refold, step,
+    Alert, AlertChange, Effect, EpisodeKey, Input, QUIET_LENGTH, Record, Sounding, State,
+    acknowledgement_length, next_deadline, refold, step,
 };
 use frostguard_shared::time::{DurationMs, RuleMs};
 use std::collections::BTreeMap;
@@ -19,6 +20,8 @@ use std::collections::BTreeMap;
 const FOLD_AGAIN_EVERY: DurationMs = DurationMs::minutes(1);
 /// So many late entries are folded at once, even if the history does not go on.
 const LATE_MAX: usize = 4_096;
+/// So many entries are folded again together, so that there are snapshots in between.
+const RUN_MAX: usize = 4_096;
 /// Names of alerts that were told are kept for what comes late, at most so many; the oldest go first.
 const TOLD_MAX: usize = 20_000;
 
@@ -32,6 +35,7 @@ pub(super) struct Taken {
 
 /// What follows at one instant.
 pub(super) struct Instant<'a> {
+    pub(super) places: &'a Places,
     pub(super) at: RuleMs,
     /// The state after it.
     pub(super) state: &'a State,
@@ -41,11 +45,44 @@ pub(super) struct Instant<'a> {
 
 /// What follows from what came late.
 pub(super) struct Late<'a> {
-    pub(super) before: &'a State,
+    pub(super) places: &'a Places,
     pub(super) after: &'a State,
     /// Everything that follows from the part of the history that was folded again.
     pub(super) effects: &'a [Effect],
     pub(super) outcome: &'a reconcile::Outcome,
+}
+
+impl<'a> Late<'a> {
+    /// What is revealed of each alert, and whether somebody is called: nobody for what is over, and once for what goes on,
+    /// unless something holds that back.
+    pub(super) fn calls(&self) -> impl Iterator<Item = (&'a Revealed, bool)> {
+        let mut called: Vec<EpisodeKey> = Vec::new();
+        let after = self.after;
+        self.outcome.changes.iter().map(move |revealed| {
+            let episode = revealed.episode;
+            let is_news = !matches!(revealed.change, AlertChange::Cleared { .. }) && !called.contains(&episode);
+            let sounds = after.sounding(&episode) == Some(Sounding::Sounding);
+            let is_page = !revealed.retro && is_news && sounds;
+            if is_page {
+                called.push(episode);
+            }
+            (revealed, is_page)
+        })
+    }
+
+    /// Episodes that are over and that nobody knew of, for each unit how many and since when. Somebody is told of them
+    /// all at once.
+    pub(super) fn found(&self) -> BTreeMap<UnitId, (i64, RuleMs)> {
+        let mut found = BTreeMap::new();
+        for revealed in self.outcome.changes.iter().filter(|revealed| revealed.retro) {
+            if let AlertChange::Raised { .. } = revealed.change {
+                let since = revealed.episode.since;
+                let (count, first) = found.entry(revealed.episode.unit).or_insert((0, since));
+                (*count, *first) = (*count + 1, since.min(*first));
+            }
+        }
+        found
+    }
 }
 
 /// Where what follows goes.
@@ -78,41 +115,40 @@ impl Course {
         }
     }
 
-    /// The state by now.
-    pub(super) fn state(&self) -> &State {
-        &self.state
-    }
-
     /// Folds all entries of one instant.
     pub(super) fn instant(
         &mut self,
         at: RuleMs,
         entries: &mut Vec<Entry>,
+        places: &Places,
         outcome: &mut impl Outcome,
     ) -> std::io::Result<()> {
         if self.folded_again.is_none_or(|last| at - last >= FOLD_AGAIN_EVERY) {
-            self.fold_late(outcome)?;
+            self.fold_late(places, outcome)?;
         }
-        self.pass(at, outcome)?;
+        self.pass(listened_until(at, entries), places, outcome)?;
+        if entries.is_empty() {
+            return Ok(());
+        }
         let mut taken = Vec::new();
         let effects = fold(&mut self.state, entries, &mut taken);
         self.history.keep(at, entries.drain(..), &self.state);
-        self.tell(at, &effects, &taken, outcome)
+        self.tell(at, &effects, &taken, places, outcome)
     }
 
     /// Lets everything happen that is due before a time, one deadline after the other.
-    fn pass(&mut self, limit: RuleMs, outcome: &mut impl Outcome) -> std::io::Result<()> {
+    fn pass(&mut self, limit: RuleMs, places: &Places, outcome: &mut impl Outcome) -> std::io::Result<()> {
         while let Some(at) = next_deadline(&self.state).filter(|at| *at < limit) {
             let effects = stepped(&mut self.state, &Record::tick(at + DurationMs(1)));
-            self.tell(at, &effects, &[], outcome)?;
+            self.tell(at, &effects, &[], places, outcome)?;
         }
         Ok(())
     }
 
     /// The history ends with this time: what is due by then happens.
-    pub(super) fn end(&mut self, at: RuleMs, outcome: &mut impl Outcome) -> std::io::Result<()> {
-        self.fold_late(outcome)?;
-        self.pass(at + DurationMs(1), outcome)
+    pub(super) fn end(&mut self, at: RuleMs, places: &Places, outcome: &mut impl Outcome) -> std::io::Result<()> {
+        self.fold_late(places, outcome)?;
+        self.pass(at + DurationMs(1), places, outcome)
     }
 
     fn tell(
@@ -120,6 +156,7 @@ impl Course {
         at: RuleMs,
         effects: &[Effect],
         taken: &[Taken],
+        places: &Places,
         outcome: &mut impl Outcome,
     ) -> std::io::Result<()> {
         if effects.is_empty() && taken.is_empty() {
@@ -130,7 +167,7 @@ impl Course {
                 self.know(*episode);
             }
         }
-        outcome.instant(&Instant { at, state: &self.state, effects, taken })
+        outcome.instant(&Instant { places, at, state: &self.state, effects, taken })
     }
 
     fn know(&mut self, episode: EpisodeKey) {
@@ -144,7 +181,12 @@ impl Course {
 /// What comes late.
 impl Course {
     /// Takes entries from before the present instant; false if they are from before all that can be folded again.
-    pub(super) fn late(&mut self, entries: &mut Vec<Entry>, outcome: &mut impl Outcome) -> std::io::Result<bool> {
+    pub(super) fn late(
+        &mut self,
+        entries: &mut Vec<Entry>,
+        places: &Places,
+        outcome: &mut impl Outcome,
+    ) -> std::io::Result<bool> {
         let reaches = self.history.reaches();
         let is_beyond = |entry: &Entry| reaches.is_some_and(|reached| entry.at <= reached);
         if entries.iter().any(is_beyond) {
@@ -153,12 +195,12 @@ impl Course {
         }
         self.late.append(entries);
         if self.late.len() >= LATE_MAX {
-            self.fold_late(outcome)?;
+            self.fold_late(places, outcome)?;
         }
         Ok(true)
     }
 
-    fn fold_late(&mut self, outcome: &mut impl Outcome) -> std::io::Result<()> {
+    fn fold_late(&mut self, places: &Places, outcome: &mut impl Outcome) -> std::io::Result<()> {
         let Some(from) = self.late.iter().map(|entry| entry.at).min() else { return Ok(()) };
         let mut late = std::mem::take(&mut self.late);
         let now = self.state.frontier();
@@ -171,10 +213,11 @@ impl Course {
         entries.sort_by_key(|entry| entry.at);
         let mut effects = Vec::new();
         let mut taken = Vec::new();
-        for instant in entries.chunk_by(|one, next| one.at == next.at) {
-            let Some(at) = instant.first().map(|entry| entry.at) else { continue };
-            effects.extend(fold(&mut state, instant, &mut taken));
-            self.history.keep(at, instant.iter().cloned(), &state);
+        while let Some(length) = run(&entries) {
+            let rest = entries.split_off(length);
+            let Some(at) = entries.last().map(|entry| entry.at) else { break };
+            effects.extend(fold(&mut state, &entries, &mut taken));
+            self.history.keep(at, std::mem::replace(&mut entries, rest), &state);
         }
         if state.frontier() < now {
             effects.extend(stepped(&mut state, &Record::tick(now)));
@@ -188,8 +231,35 @@ impl Course {
         for revealed in &found.changes {
             self.know(revealed.episode);
         }
-        outcome.late(&Late { before: &before, after: &self.state, effects: &effects, outcome: &found })
+        outcome.late(&Late { places, after: &self.state, effects: &effects, outcome: &found })
     }
+}
+
+/// Until when deadlines can be let pass one by one: a start takes the time before it along, in which nobody listened.
+fn listened_until(at: RuleMs, entries: &[Entry]) -> RuleMs {
+    let down_from = entries.iter().filter_map(|entry| match &entry.act {
+        Act::Record(Record { input: Input::Started { down_from, .. }, .. }) => *down_from,
+        _ => None,
+    });
+    down_from.min().map_or(at, |from| from.min(at))
+}
+
+/// How many entries, from the first on, can be folded together: all of one instant, and further instants as long as it is
+/// known whom each entry concerns. A start must see what came late in its downtime.
+fn run(entries: &[Entry]) -> Option<usize> {
+    let instants = entries.chunk_by(|one, next| one.at == next.at);
+    let is_known = |instant: &[Entry]| instant.iter().all(|entry| matches!(entry.act, Act::Record(_)));
+    let mut length = 0;
+    for instant in instants {
+        if length > 0 && (!is_known(instant) || length >= RUN_MAX) {
+            break;
+        }
+        length += instant.len();
+        if !is_known(instant) {
+            break;
+        }
+    }
+    (length > 0).then_some(length)
 }
 
 fn stepped(state: &mut State, record: &Record) -> Vec<Effect> {
@@ -204,7 +274,8 @@ fn folded(state: &mut State, records: Vec<Record>) -> Vec<Effect> {
     effects
 }
 
-/// Folds all entries of one instant, in fold order; who an act concerns is seen when it is its turn.
+/// Folds entries, of one instant unless all of them are records, in fold order; who an act concerns is seen when it is its
+/// turn.
 fn fold(state: &mut State, entries: &[Entry], taken: &mut Vec<Taken>) -> Vec<Effect> {
     if let [Entry { act: Act::Record(record), .. }] = entries
         && !matches!(record.input, Input::Started { .. })
@@ -219,6 +290,13 @@ fn fold(state: &mut State, entries: &[Entry], taken: &mut Vec<Taken>) -> Vec<Eff
         });
         all.collect()
     };
+    if entries.iter().all(|entry| matches!(entry.act, Act::Record(_))) {
+        let all = entries.iter().filter_map(|entry| match &entry.act {
+            Act::Record(record) => Some(record.clone()),
+            _ => None,
+        });
+        return folded(state, all.collect());
+    }
     let mut effects = folded(state, records(false));
     for turn in [quiets, acknowledgements] {
         for entry in entries {
