@@ -19,20 +19,7 @@ pub struct Record {
     pub at: RuleMs,
     /// What it is.
     pub input: Input,
-    /// Whether a unit defrosts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Defrost {
-    /// It began.
-    Running,
-    /// It is over.
-    Over,
-}
-
-/// Presence, and the values: bytes 2–3 and 64–75 of a reading's form.
-const TIE_BYTES: usize = 14;
-
-/// Orders records of one rule time and rank.
+    /// Orders records of one rule time and rank.
     tie: Tie,
 }
 
@@ -166,6 +153,19 @@ pub enum Defrost {
     /// It is over.
     Over,
 }
+
+/// Whether a unit defrosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Defrost {
+    /// It began.
+    Running,
+    /// It is over.
+    Over,
+}
+
+/// Presence, and the values: bytes 2–3 and 64–75 of a reading's form.
+const TIE_BYTES: usize = 14;
 
 /// Orders records of one rule time and rank by what they say, so that arrival does not matter.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
