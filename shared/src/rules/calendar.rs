@@ -89,9 +89,8 @@ impl Calendar {
 
     fn local(&self, at: RuleMs) -> DateTime {
         let wall = at.0.saturating_sub(self.offset.0);
-        let stamp = Timestamp::from_millisecond(wall).unwrap_or_else(|_| {
-            if wall < 0 { Timestamp::MIN } else { Timestamp::MAX }
-        });
+        let stamp = Timestamp::from_millisecond(wall)
+            .unwrap_or_else(|_| if wall < 0 { Timestamp::MIN } else { Timestamp::MAX });
         self.zone.rules.to_datetime(stamp)
     }
 
@@ -166,7 +165,12 @@ impl Calendar {
         at: RuleMs,
     ) -> (bool, Option<RuleMs>) {
         let date = self.local(at).date();
-        let days = [date.yesterday().ok(), Some(date), date.tomorrow().ok(), date.tomorrow().ok().and_then(|d| d.tomorrow().ok())];
+        let days = [
+            date.yesterday().ok(),
+            Some(date),
+            date.tomorrow().ok(),
+            date.tomorrow().ok().and_then(|d| d.tomorrow().ok()),
+        ];
         let starts = || {
             days.into_iter().flatten().flat_map(|date| {
                 times.minutes().iter().filter_map(move |minute| self.at_minute(date, i64::from(*minute)))
@@ -212,15 +216,23 @@ mod tests {
         let office: Schedule =
             ScheduleForm { days: (0..7).collect(), start_hour: 8, end_hour: 18 }.try_into().unwrap();
         let new_york = calendar("America/New_York");
-        assert_eq!(new_york.next_change(&office, at("2026-03-07T23:30:00Z")), Some(at("2026-03-08T12:00:00Z")));
-        assert_eq!(new_york.next_change(&office, at("2026-11-01T00:00:00Z")), Some(at("2026-11-01T13:00:00Z")));
-        assert_eq!(new_york.next_change(&office, at("2026-03-08T12:00:00Z")), Some(at("2026-03-08T22:00:00Z")));
+        assert_eq!(
+            new_york.next_change(&office, at("2026-03-07T23:30:00Z")),
+            Some(at("2026-03-08T12:00:00Z"))
+        );
+        assert_eq!(
+            new_york.next_change(&office, at("2026-11-01T00:00:00Z")),
+            Some(at("2026-11-01T13:00:00Z"))
+        );
+        assert_eq!(
+            new_york.next_change(&office, at("2026-03-08T12:00:00Z")),
+            Some(at("2026-03-08T22:00:00Z"))
+        );
     }
 
     #[test]
     fn with_a_clock_that_nobody_vouches_for_every_schedule_is_open() {
-        let sunday: Schedule =
-            ScheduleForm { days: vec![0], start_hour: 8, end_hour: 9 }.try_into().unwrap();
+        let sunday: Schedule = ScheduleForm { days: vec![0], start_hour: 8, end_hour: 9 }.try_into().unwrap();
         let mut calendar = calendar("UTC");
         let monday = at("2026-03-02T12:00:00Z");
         assert!(!calendar.is_open(&sunday, monday));

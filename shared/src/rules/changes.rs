@@ -78,8 +78,7 @@ impl Fold {
                 self.add_unit(assignment.unit, UnitRules::default());
             }
         }
-        let calibration =
-            self.state.rules.calibrations.get(&assignment.point).copied().unwrap_or_default();
+        let calibration = self.state.rules.calibrations.get(&assignment.point).copied().unwrap_or_default();
         let listed = self.state.rules.units.contains_key(&assignment.unit);
         let Some(place) = self.state.unit_place(assignment.unit) else { return };
         self.with(place, at, |unit, scene| {
@@ -135,9 +134,9 @@ impl UnitState {
         for place in 0..self.points.len() {
             let Some(point) = self.points.get_mut(place) else { return };
             let is_due = |calibration: &Calibration| {
-                calibration.due.is_some_and(|due| {
-                    RuleMs(scene.calendar.rule_of(due).0.saturating_sub(lead.0)) <= at
-                })
+                calibration
+                    .due
+                    .is_some_and(|due| RuleMs(scene.calendar.rule_of(due).0.saturating_sub(lead.0)) <= at)
             };
             if point.calibration_due.is_some() && !(runs && is_due(&point.calibration)) {
                 point.calibration_due = None;
@@ -173,7 +172,9 @@ impl UnitState {
 
     fn violates(&self, side: Side, value: CentiCelsius) -> bool {
         let tiers = self.rules.limits.iter();
-        tiers.filter_map(|rule| Some((rule, side.limit(rule)?))).any(|(rule, limit)| rule.violates(limit, value))
+        tiers
+            .filter_map(|rule| Some((rule, side.limit(rule)?)))
+            .any(|(rule, limit)| rule.violates(limit, value))
     }
 
     /// A changed rule ends an episode only if the last believable value is inside the new limits.
@@ -253,7 +254,9 @@ impl DoorState {
     /// Nobody knows how long nobody listened: a door that was only open is unknown; one that was told of stays so.
     pub(super) fn forget(&mut self) {
         match self {
-            Self::Open { stage: Stage::Open, .. } | Self::Closed | Self::Closing { stage: Stage::Open, .. } => {
+            Self::Open { stage: Stage::Open, .. }
+            | Self::Closed
+            | Self::Closing { stage: Stage::Open, .. } => {
                 *self = Self::Unknown;
             }
             Self::Open { verified, .. } => *verified = false,

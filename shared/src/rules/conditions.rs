@@ -67,9 +67,8 @@ impl UnitState {
             (Condition::SensorFault, self.rules.instrument.telling),
         ];
         for (condition, telling) in rules {
-            let active = self.alerts.iter().position(|(key, alert)| {
-                key.condition == condition && alert.is_active()
-            });
+            let active =
+                self.alerts.iter().position(|(key, alert)| key.condition == condition && alert.is_active());
             if let Some(place) = active {
                 let cause = Cause::of(telling.severity.value, 0);
                 self.upgrade(place, at, cause, why.clone(), scene);

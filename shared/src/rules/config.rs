@@ -44,7 +44,9 @@ pub enum RulesError {
     #[error("door_open_warning_minutes is not below door_open_critical_minutes")]
     Door,
     /// A slow series would hide a dead compressor.
-    #[error("product_tau_minutes needs max_excursion_minutes: a simulated product is slow to show that a compressor is dead")]
+    #[error(
+        "product_tau_minutes needs max_excursion_minutes: a simulated product is slow to show that a compressor is dead"
+    )]
     Unbounded,
     /// A range in which nothing can be believed.
     #[error("range_min_c is not below range_max_c")]
@@ -464,9 +466,8 @@ impl UnitRules {
 
     /// True if nothing guards the temperature and nobody has said that this is meant.
     pub fn is_unguarded(&self) -> bool {
-        let meant = |tier: &ThermalRule| {
-            tier.min.is_said() || tier.max.is_said() || !tier.telling.enabled.value
-        };
+        let meant =
+            |tier: &ThermalRule| tier.min.is_said() || tier.max.is_said() || !tier.telling.enabled.value;
         !self.has_limits() && !self.limits.iter().any(meant)
     }
 

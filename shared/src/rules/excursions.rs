@@ -107,14 +107,7 @@ impl UnitState {
         }
     }
 
-    fn side_value(
-        &mut self,
-        place: usize,
-        side: Side,
-        at: RuleMs,
-        air: CentiCelsius,
-        scene: &mut Scene<'_>,
-    ) {
+    fn side_value(&mut self, place: usize, side: Side, at: RuleMs, air: CentiCelsius, scene: &mut Scene<'_>) {
         let Some(point) = self.points.get(place) else { return };
         let before = point.side(side).phase;
         let mut worst: Option<Place> = None;
@@ -242,22 +235,13 @@ impl UnitState {
         match self.class_now(side, tier) {
             super::accrual::Class::Defrost => RuleField::DefrostLength,
             super::accrual::Class::Open if rule.confirm_open.value.is_some() => RuleField::ConfirmOpen,
-            super::accrual::Class::Closed if rule.confirm_closed.value.is_some() => {
-                RuleField::ConfirmClosed
-            }
+            super::accrual::Class::Closed if rule.confirm_closed.value.is_some() => RuleField::ConfirmClosed,
             _ => RuleField::Delay,
         }
     }
 
     /// An excursion has lasted for as long as anything may hold it back.
-    pub(super) fn cap(
-        &mut self,
-        place: usize,
-        side: Side,
-        tier: usize,
-        at: RuleMs,
-        scene: &mut Scene<'_>,
-    ) {
+    pub(super) fn cap(&mut self, place: usize, side: Side, tier: usize, at: RuleMs, scene: &mut Scene<'_>) {
         let why = why::confirmed(self, place, side, tier, RuleField::MaxExcursion, at);
         let (Some(rule), Some(point)) = (self.rules.limits.get(tier), self.points.get_mut(place)) else {
             return;

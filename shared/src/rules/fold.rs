@@ -170,8 +170,7 @@ impl Fold {
     ) {
         let State { units, calendar, cycled, dues, .. } = &mut self.state;
         let Some(unit) = units.get_mut(place) else { return };
-        let mut scene =
-            Scene { calendar, effects: &mut self.effects, cycled: *cycled, alarmed: false };
+        let mut scene = Scene { calendar, effects: &mut self.effects, cycled: *cycled, alarmed: false };
         unit.bank(at, &scene);
         act(unit, &mut scene);
         *cycled = scene.cycled;

@@ -111,13 +111,7 @@ impl Gate {
         }
     }
 
-    fn is_stuck(
-        &self,
-        at: RuleMs,
-        value: CentiCelsius,
-        length: DurationMs,
-        cycled: Option<RuleMs>,
-    ) -> bool {
+    fn is_stuck(&self, at: RuleMs, value: CentiCelsius, length: DurationMs, cycled: Option<RuleMs>) -> bool {
         let same = self.believed.is_some_and(|(_, last)| last == value);
         match self.same_since {
             Some(since) => same && at - since >= length && cycled.is_some_and(|cycled| cycled >= since),

@@ -38,9 +38,9 @@ impl UnitState {
             let place = rule.place(side.limit(rule)?, temperature);
             Some((place, rule.telling.severity.value, tier))
         });
-        let Some((place, severity, tier)) = seen.max_by_key(|(place, severity, tier)| {
-            (*place, *severity, std::cmp::Reverse(*tier))
-        }) else {
+        let Some((place, severity, tier)) =
+            seen.max_by_key(|(place, severity, tier)| (*place, *severity, std::cmp::Reverse(*tier)))
+        else {
             return;
         };
         let Some(open) = self.by_hand.get_mut(side as usize) else { return };

@@ -67,14 +67,7 @@ impl UnitState {
         scene.effects.push(Effect::Transition(Transition { at, unit, point, region, from, to, status, why }));
     }
 
-    fn tell(
-        &self,
-        at: RuleMs,
-        episode: EpisodeKey,
-        change: AlertChange,
-        page: Page,
-        scene: &mut Scene<'_>,
-    ) {
+    fn tell(&self, at: RuleMs, episode: EpisodeKey, change: AlertChange, page: Page, scene: &mut Scene<'_>) {
         scene.effects.push(Effect::Alert { at, episode, change, page });
     }
 
@@ -138,9 +131,10 @@ impl UnitState {
             return;
         }
         let watched = self.is_recovering(episode.condition);
-        let before = self.alerts.iter().rposition(|(key, alert)| {
-            same(key) && !alert.resolved && (*key == episode || watched)
-        });
+        let before = self
+            .alerts
+            .iter()
+            .rposition(|(key, alert)| same(key) && !alert.resolved && (*key == episode || watched));
         match before {
             Some(place) => self.relapse(place, at, cause, why, scene),
             None => {
@@ -300,9 +294,7 @@ impl UnitState {
             }
             let hours = self.hours(key.condition, alert.tier);
             let opens = match hours {
-                Some(hours) if !scene.calendar.is_open(&hours, at) => {
-                    scene.calendar.next_change(&hours, at)
-                }
+                Some(hours) if !scene.calendar.is_open(&hours, at) => scene.calendar.next_change(&hours, at),
                 _ => Some(at),
             };
             if let Some((_, alert)) = self.alerts.get_mut(place) {

@@ -154,16 +154,6 @@ pub enum Defrost {
     Over,
 }
 
-/// Whether a unit defrosts.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Defrost {
-    /// It began.
-    Running,
-    /// It is over.
-    Over,
-}
-
 /// Presence, and the values: bytes 2–3 and 64–75 of a reading's form.
 const TIE_BYTES: usize = 14;
 
@@ -239,9 +229,7 @@ impl Record {
                 Input::Acknowledged { episode: *episode, until: *until_ms }
             }
             Fact::AlertResolved { episode } => Input::Resolved { episode: *episode },
-            Fact::ShelveStarted { until_ms, .. } => {
-                Input::Shelved { unit: subject.unit?, until: *until_ms }
-            }
+            Fact::ShelveStarted { until_ms, .. } => Input::Shelved { unit: subject.unit?, until: *until_ms },
             Fact::ShelveEnded { by: ShelveEnd::Person } => Input::Unshelved { unit: subject.unit? },
             Fact::ManualLogRecorded { temperature_centi_c, taken_ms, .. } => Input::ManualLog {
                 unit: subject.unit?,

@@ -62,9 +62,8 @@ impl TryFrom<ScheduleForm> for Schedule {
         if days == 0 {
             return Err(ScheduleError::Day(-1));
         }
-        let hour = |hour: i64| {
-            u8::try_from(hour).ok().filter(|hour| *hour <= 24).ok_or(ScheduleError::Hour(hour))
-        };
+        let hour =
+            |hour: i64| u8::try_from(hour).ok().filter(|hour| *hour <= 24).ok_or(ScheduleError::Hour(hour));
         Ok(Self { days, start_hour: hour(form.start_hour)? % 24, end_hour: hour(form.end_hour)? % 24 })
     }
 }
@@ -135,8 +134,8 @@ impl TryFrom<Vec<String>> for TimesOfDay {
         }
         let mut times = Self::default();
         for (place, text) in times.minutes.iter_mut().zip(&texts) {
-            *place = minute_of_day(text)
-                .ok_or_else(|| ScheduleError::Time(text.chars().take(16).collect()))?;
+            *place =
+                minute_of_day(text).ok_or_else(|| ScheduleError::Time(text.chars().take(16).collect()))?;
             times.count += 1;
         }
         if let Some(times) = times.minutes.get_mut(..texts.len()) {

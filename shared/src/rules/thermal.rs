@@ -167,12 +167,8 @@ impl Excursion {
 
     fn violating(&self, at: RuleMs) -> (Phase, Move) {
         match self.phase {
-            Phase::Normal => {
-                (Phase::Pending { since: at, in_range: 0, confirm_next: false }, Move::Begins)
-            }
-            Phase::Pending { since, confirm_next: true, .. } => {
-                (Phase::confirmed(since, at), Move::Confirms)
-            }
+            Phase::Normal => (Phase::Pending { since: at, in_range: 0, confirm_next: false }, Move::Begins),
+            Phase::Pending { since, confirm_next: true, .. } => (Phase::confirmed(since, at), Move::Confirms),
             Phase::Pending { since, .. } => {
                 (Phase::Pending { since, in_range: 0, confirm_next: false }, Move::Stays)
             }
@@ -184,9 +180,7 @@ impl Excursion {
     /// Inside the limit, but not by the hysteresis: nothing recovers, nothing gets worse; what runs runs on.
     fn between(&self, at: RuleMs) -> Phase {
         match self.phase {
-            Phase::Pending { since, confirm_next, .. } => {
-                Phase::Pending { since, in_range: 0, confirm_next }
-            }
+            Phase::Pending { since, confirm_next, .. } => Phase::Pending { since, in_range: 0, confirm_next },
             Phase::Confirmed { since, .. } => Phase::confirmed(since, at),
             other => other,
         }

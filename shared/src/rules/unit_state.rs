@@ -142,11 +142,7 @@ impl UnitState {
     fn is_dark(&self) -> bool {
         let mut points = self.alarm_points().peekable();
         self.unguarded.is_some()
-            || if points.peek().is_none() {
-                self.rules.has_limits()
-            } else {
-                points.all(PointState::is_dark)
-            }
+            || if points.peek().is_none() { self.rules.has_limits() } else { points.all(PointState::is_dark) }
     }
 
     /// Whether some point, or the unit itself, has a condition now.
@@ -223,9 +219,7 @@ impl UnitState {
         self.is_surely_open()
             && self.alarm_points().filter(|point| point.warm.is_pending()).any(|point| {
                 point.warm.tiers.iter().zip(&self.rules.limits).any(|(tier, rule)| {
-                    tier.is_running()
-                        && rule.open() > rule.closed()
-                        && self.class_of(rule) == Class::Open
+                    tier.is_running() && rule.open() > rule.closed() && self.class_of(rule) == Class::Open
                 })
             })
     }
@@ -340,11 +334,7 @@ impl UnitState {
         next
     }
 
-    fn calibration_due(
-        &self,
-        point: &PointState,
-        calendar: &super::calendar::Calendar,
-    ) -> Option<RuleMs> {
+    fn calibration_due(&self, point: &PointState, calendar: &super::calendar::Calendar) -> Option<RuleMs> {
         let rule = &self.rules.calibration;
         let due = point.calibration.due.filter(|_| rule.telling.enabled.value && calendar.is_trusted())?;
         point.calibration_due.is_none().then(|| {

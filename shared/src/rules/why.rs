@@ -127,15 +127,14 @@ pub(super) fn confirmed(
     let since = excursion.phase.episode().unwrap_or(at);
     let (shown, role) = (shown(unit, place), role(unit, place));
     let lasting = at - since;
-    let unverified = if point.data.heard == Heard::Fresh {
-        ""
-    } else {
-        "; unverified: the sensor has gone silent since"
-    };
+    let unverified =
+        if point.data.heard == Heard::Fresh { "" } else { "; unverified: the sensor has gone silent since" };
     let text = match field {
         RuleField::HardLimit => format!("{role} at {shown} is far outside its limit"),
         RuleField::MaxExcursion => {
-            format!("{role} at {shown}, outside its limit for {lasting}: nothing may hold that back{unverified}")
+            format!(
+                "{role} at {shown}, outside its limit for {lasting}: nothing may hold that back{unverified}"
+            )
         }
         _ => format!("{role} at {shown}, outside its limit for {lasting}{unverified}"),
     };
@@ -144,9 +143,10 @@ pub(super) fn confirmed(
         Some(accrual) => {
             let [closed, open, defrost] = accrual.spent();
             let named = [("door_closed_ms", closed), ("door_open_ms", open), ("defrost_ms", defrost)];
-            named.into_iter().filter(|(_, length)| length.0 > 0).fold(why, |why, (name, length)| {
-                why.with(name, length.0)
-            })
+            named
+                .into_iter()
+                .filter(|(_, length)| length.0 > 0)
+                .fold(why, |why, (name, length)| why.with(name, length.0))
         }
         None => why,
     };
@@ -185,11 +185,8 @@ pub(super) fn silent(rule: &SilenceRule, late: bool, silent: DurationMs) -> Why 
     let why = Why::because(format!("nothing heard for {silent} of listening")).with("silent_ms", silent.0);
     match rule.trigger {
         SilenceTrigger::Checkins { late_after, lost_after } => {
-            let (field, of) = if late {
-                (RuleField::LateAfter, late_after)
-            } else {
-                (RuleField::LostAfter, lost_after)
-            };
+            let (field, of) =
+                if late { (RuleField::LateAfter, late_after) } else { (RuleField::LostAfter, lost_after) };
             why.from_field(field, of, i64::from(of.value))
         }
         SilenceTrigger::Multiple { multiplier, .. } => {
@@ -200,10 +197,14 @@ pub(super) fn silent(rule: &SilenceRule, late: bool, silent: DurationMs) -> Why 
 
 pub(super) fn doubted(doubt: Doubt) -> Why {
     match doubt {
-        Doubt::Value(value) => Why::because(format!("the sensor sent {value} °C, which is not to be believed"))
-            .with("observed_centi_c", i64::from(value.hundredths())),
-        Doubt::Jump(value) => Why::because(format!("the sensor jumped to {value} °C; the next value decides"))
-            .with("observed_centi_c", i64::from(value.hundredths())),
+        Doubt::Value(value) => {
+            Why::because(format!("the sensor sent {value} °C, which is not to be believed"))
+                .with("observed_centi_c", i64::from(value.hundredths()))
+        }
+        Doubt::Jump(value) => {
+            Why::because(format!("the sensor jumped to {value} °C; the next value decides"))
+                .with("observed_centi_c", i64::from(value.hundredths()))
+        }
         Doubt::Stuck(value) => {
             Why::because(format!("the sensor has sent {value} °C for hours while others move"))
                 .with("observed_centi_c", i64::from(value.hundredths()))
@@ -245,13 +246,19 @@ pub(super) fn battery(rule: &BatteryRule, percent: u32) -> Why {
 }
 
 pub(super) fn battery_low(rule: &BatteryRule) -> Why {
-    Why::because(format!("the battery has been low for {}", rule.delay.value))
-        .from_field(RuleField::BatteryLow, rule.low_percent, i64::from(rule.low_percent.value))
+    Why::because(format!("the battery has been low for {}", rule.delay.value)).from_field(
+        RuleField::BatteryLow,
+        rule.low_percent,
+        i64::from(rule.low_percent.value),
+    )
 }
 
 pub(super) fn calibration_due(rule: &CalibrationRule) -> Why {
-    Why::because("the sensor is due for calibration")
-        .from_field(RuleField::CalibrationLead, rule.lead, rule.lead.value.0)
+    Why::because("the sensor is due for calibration").from_field(
+        RuleField::CalibrationLead,
+        rule.lead,
+        rule.lead.value.0,
+    )
 }
 
 pub(super) fn log_missing(rule: &ManualRule, pressing: Pressing) -> Why {
