@@ -31,6 +31,7 @@ mod logs;
 mod manual;
 mod point_state;
 mod raising;
+pub mod reconcile;
 mod record;
 mod scene;
 pub mod schedule;
