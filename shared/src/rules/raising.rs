@@ -340,7 +340,9 @@ impl UnitState {
         }
         self.manual.shift(jump);
         self.shelved = self.shelved.map(|until| until + jump);
-        self.banked = self.banked + jump;
+        if self.is_masking() {
+            self.mask_skipped = self.mask_skipped + jump;
+        }
         self.defrosting.shift(jump);
     }
 }
