@@ -39,6 +39,8 @@ pub(super) struct Accrual {
     closed: DurationMs,
     open: DurationMs,
     defrost: DurationMs,
+    /// How much of the time to come is a jump of the axis, which is no elapsed time.
+    skipped: DurationMs,
     /// For a cumulative trigger: since when the present stretch runs, and the stretches before it.
     stretch: Option<RuleMs>,
     past: Vec<(RuleMs, RuleMs)>,
@@ -68,6 +70,7 @@ impl Accrual {
     /// Its time stands still from here on.
     pub(super) fn pause(&mut self, at: RuleMs) {
         self.running = false;
+        self.skipped = DurationMs(0);
         if let Some(from) = self.stretch.take() {
             self.past.push((from, at));
             if self.past.len() > STRETCHES {
@@ -82,12 +85,14 @@ impl Accrual {
     /// So much time passed in a class.
     pub(super) fn bank(&mut self, length: DurationMs, class: Class) {
         if self.is_running() {
+            let skipped = self.skipped.min(length);
+            self.skipped = DurationMs(self.skipped.0 - skipped.0);
             let bucket = match class {
                 Class::Closed => &mut self.closed,
                 Class::Open => &mut self.open,
                 Class::Defrost => &mut self.defrost,
             };
-            *bucket = *bucket + length;
+            *bucket = DurationMs(bucket.0 + length.0 - skipped.0);
         }
     }
 
@@ -104,7 +109,7 @@ impl Accrual {
         }
         match rule.trigger.value {
             Trigger::Cumulative => Some(self.reaches(now, rule.closed())),
-            Trigger::Consecutive => Some(self.consecutive(now, class, rule)),
+            Trigger::Consecutive => Some(self.consecutive(now + self.skipped, class, rule)),
         }
     }
 
@@ -168,6 +173,9 @@ impl Accrual {
     }
 
     pub(super) fn shift(&mut self, jump: DurationMs) {
+        if self.running {
+            self.skipped = self.skipped + jump;
+        }
         self.since = self.since.map(|since| since + jump);
         self.stretch = self.stretch.map(|since| since + jump);
         for (from, to) in &mut self.past {

@@ -89,8 +89,11 @@ impl Calendar {
 
     fn local(&self, at: RuleMs) -> DateTime {
         let wall = at.0.saturating_sub(self.offset.0);
-        let stamp = Timestamp::from_millisecond(wall)
-            .unwrap_or_else(|_| if wall < 0 { Timestamp::MIN } else { Timestamp::MAX });
+        let stamp = Timestamp::from_millisecond(wall).unwrap_or(if wall < 0 {
+            Timestamp::MIN
+        } else {
+            Timestamp::MAX
+        });
         self.zone.rules.to_datetime(stamp)
     }
 

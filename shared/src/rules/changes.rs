@@ -112,7 +112,7 @@ impl UnitState {
             (None, true) => {
                 self.unguarded = Some(at);
                 let why = why::unguarded();
-                self.transition(at, None, Region::Limits, "set", "missing", why.clone(), scene);
+                self.transition(at, None, Region::Limits, ["set", "missing"], why.clone(), scene);
                 let severity = self.rules.silence.telling.severity.value;
                 let key = self.key(self.own_point(), Condition::Unguarded, at);
                 self.raise(key, at, Cause::of(severity, 0), why, scene);
@@ -120,7 +120,7 @@ impl UnitState {
             (Some(_), false) => {
                 self.unguarded = None;
                 let why = why::guarded();
-                self.transition(at, None, Region::Limits, "missing", "set", why.clone(), scene);
+                self.transition(at, None, Region::Limits, ["missing", "set"], why.clone(), scene);
                 self.clear(Condition::Unguarded, at, why, scene);
             }
             _ => {}
@@ -141,7 +141,7 @@ impl UnitState {
             if point.calibration_due.is_some() && !(runs && is_due(&point.calibration)) {
                 point.calibration_due = None;
                 let why = why::rule_changed();
-                self.transition(at, Some(place), Region::Calibration, "due", "valid", why, scene);
+                self.transition(at, Some(place), Region::Calibration, ["due", "valid"], why, scene);
             }
         }
         self.clear(Condition::CalibrationDue, at, why::rule_changed(), scene);
@@ -196,7 +196,7 @@ impl UnitState {
             point.side_mut(side).end(at);
         }
         let why = why::rule_changed();
-        self.transition(at, Some(place), Region::Thermal, before.word(), "normal", why.clone(), scene);
+        self.transition(at, Some(place), Region::Thermal, [before.word(), "normal"], why.clone(), scene);
         self.clear(side.condition(), at, why, scene);
         self.forget_done();
     }

@@ -27,7 +27,7 @@ impl UnitState {
             return;
         }
         let why = why::heard_again();
-        self.transition(at, Some(place), Region::Data, before.word(), after.word(), why.clone(), scene);
+        self.transition(at, Some(place), Region::Data, [before.word(), after.word()], why.clone(), scene);
         if after == Heard::Fresh {
             self.clear(Condition::Silent, at, why, scene);
             self.ease(at, scene);
@@ -41,7 +41,7 @@ impl UnitState {
         point.data.worsen(at);
         let (after, silent, id) = (point.data.heard, at - point.data.last, point.id());
         let why = why::silent(&self.rules.silence, matches!(after, Heard::Late), silent);
-        self.transition(at, Some(place), Region::Data, before.word(), after.word(), why.clone(), scene);
+        self.transition(at, Some(place), Region::Data, [before.word(), after.word()], why.clone(), scene);
         if let (Heard::Late, Heard::Lost(since)) = (before, after) {
             self.went_dark(at, scene, &why);
             if self.rules.silence.telling.enabled.value {
@@ -120,7 +120,14 @@ impl UnitState {
         if before.word() == after.word() || !point.alarms() {
             return;
         }
-        self.transition(at, Some(place), Region::Instrument, before.word(), after.word(), why.clone(), scene);
+        self.transition(
+            at,
+            Some(place),
+            Region::Instrument,
+            [before.word(), after.word()],
+            why.clone(),
+            scene,
+        );
         match (before, after) {
             (_, Instrument::Fault { since, .. }) => {
                 self.went_dark(at, scene, &why);
@@ -165,7 +172,7 @@ impl UnitState {
         let (after, id) = (point.door, point.id());
         if before.word() != after.word() {
             let why = why::door(after.word());
-            self.transition(at, Some(place), Region::Door, before.word(), after.word(), why.clone(), scene);
+            self.transition(at, Some(place), Region::Door, [before.word(), after.word()], why.clone(), scene);
             if after == DoorState::Closed {
                 self.clear(Condition::DoorOpen, at, why, scene);
             }
@@ -196,7 +203,7 @@ impl UnitState {
             return;
         }
         let why = why::battery(&self.rules.battery, percent);
-        self.transition(at, Some(place), Region::Battery, before.word(), after.word(), why.clone(), scene);
+        self.transition(at, Some(place), Region::Battery, [before.word(), after.word()], why.clone(), scene);
         if after == Battery::Enough {
             self.clear(Condition::LowBattery, at, why, scene);
         }
@@ -209,7 +216,7 @@ impl UnitState {
         point.battery = Battery::Low { since };
         let id = point.id();
         let why = why::battery_low(&self.rules.battery);
-        self.transition(at, Some(place), Region::Battery, "sinking", "low", why.clone(), scene);
+        self.transition(at, Some(place), Region::Battery, ["sinking", "low"], why.clone(), scene);
         let severity = self.rules.battery.telling.severity.value;
         self.raise(self.key(id, Condition::LowBattery, since), at, Cause::of(severity, 0), why, scene);
     }
@@ -220,7 +227,7 @@ impl UnitState {
         point.calibration_due = Some(at);
         let id = point.id();
         let why = why::calibration_due(&self.rules.calibration);
-        self.transition(at, Some(place), Region::Calibration, "valid", "due", why.clone(), scene);
+        self.transition(at, Some(place), Region::Calibration, ["valid", "due"], why.clone(), scene);
         let severity = self.rules.calibration.telling.severity.value;
         self.raise(self.key(id, Condition::CalibrationDue, at), at, Cause::of(severity, 0), why, scene);
     }

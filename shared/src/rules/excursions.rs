@@ -159,7 +159,7 @@ impl UnitState {
         };
         let tier = self.foremost_tier(place, side);
         let why = why::moved(self, place, side, tier, made, at, since);
-        self.transition(at, Some(place), Region::Thermal, before.word(), after.word(), why.clone(), scene);
+        self.transition(at, Some(place), Region::Thermal, [before.word(), after.word()], why.clone(), scene);
         let point = self.points.get(place).map(PointState::id).unwrap_or(self.own_point());
         let key = self.key(point, side.condition(), since);
         let severity =
@@ -279,8 +279,7 @@ impl UnitState {
                 at,
                 Some(place),
                 Region::Thermal,
-                before.word(),
-                after.word(),
+                [before.word(), after.word()],
                 why.clone(),
                 scene,
             );

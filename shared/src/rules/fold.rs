@@ -57,14 +57,15 @@ impl Fold {
         match &record.input {
             Input::Started { .. } | Input::Tick | Input::Recovered { .. } => {}
             Input::ClockCorrected { to, offset } => {
+                self.all(at, |_, _| {});
                 self.shift(*to - at);
                 self.state.calendar.set_offset(*offset);
                 self.state.calendar.set_trusted(true);
-                self.reckon(*to);
+                self.reckon(at, *to);
             }
             Input::ClockUntrusted => {
                 self.state.calendar.set_trusted(false);
-                self.reckon(at);
+                self.reckon(at, at);
             }
             Input::Deaf { until, length } => {
                 self.excuse(*length);
@@ -214,7 +215,7 @@ impl Fold {
         self.fire_before(at);
         if trust.is_trusted() != self.state.calendar.is_trusted() {
             self.state.calendar.set_trusted(trust.is_trusted());
-            self.reckon(at);
+            self.reckon(at, at);
         }
         if !known && down_from.is_some() {
             self.all(at, |unit, scene| unit.after_unknown_downtime(at, scene));
@@ -240,9 +241,9 @@ impl Fold {
         self.state.index();
     }
 
-    /// What the calendar decides is reckoned anew.
-    fn reckon(&mut self, at: RuleMs) {
-        self.all(at, |unit, scene| unit.reckon(at, scene));
+    /// What the calendar decides is reckoned anew, as of an instant from which on its clock holds.
+    fn reckon(&mut self, at: RuleMs, from: RuleMs) {
+        self.all(at, |unit, scene| unit.reckon(from, scene));
     }
 
     pub(super) fn fire_before(&mut self, limit: RuleMs) {

@@ -52,7 +52,7 @@ impl UnitState {
             (Place::Recovered, Some(_)) => {
                 *open = None;
                 let why = why::logged_in_range(temperature);
-                self.transition(at, None, Region::Thermal, "confirmed", "normal", why.clone(), scene);
+                self.transition(at, None, Region::Thermal, ["confirmed", "normal"], why.clone(), scene);
                 self.clear(side.condition(), at, why, scene);
             }
             _ => {}
@@ -69,7 +69,7 @@ impl UnitState {
         scene: &mut Scene<'_>,
     ) {
         let why = why::logged_out_of_range(self.rules.limits.get(tier), side, temperature);
-        self.transition(at, None, Region::Thermal, "normal", "confirmed", why.clone(), scene);
+        self.transition(at, None, Region::Thermal, ["normal", "confirmed"], why.clone(), scene);
         let key = self.key(self.own_point(), side.condition(), at);
         self.raise(key, at, Cause::of(severity, tier), why, scene);
     }
@@ -84,7 +84,7 @@ impl UnitState {
         };
         let after = self.manual.pressing;
         let why = why::log_missing(&self.rules.manual, after);
-        self.transition(at, None, Region::Manual, before.word(), after.word(), why.clone(), scene);
+        self.transition(at, None, Region::Manual, [before.word(), after.word()], why.clone(), scene);
         if matches!(after, Pressing::Overdue(_)) {
             let severity = self.rules.manual.telling.severity.value;
             self.raise(key, at, Cause::of(severity, 0), why, scene);
@@ -106,7 +106,7 @@ impl UnitState {
         }
         self.manual.pressing = Pressing::No;
         let why = why::log_no_longer_missing();
-        self.transition(at, None, Region::Manual, before.word(), "ok", why.clone(), scene);
+        self.transition(at, None, Region::Manual, [before.word(), "ok"], why.clone(), scene);
         self.clear(Condition::ManualMissed, at, why, scene);
     }
 }

@@ -56,8 +56,7 @@ impl UnitState {
         at: RuleMs,
         place: Option<usize>,
         region: Region,
-        from: &'static str,
-        to: &'static str,
+        [from, to]: [&'static str; 2],
         why: Why,
         scene: &mut Scene<'_>,
     ) {
@@ -254,8 +253,7 @@ impl UnitState {
             at,
             None,
             Region::Supervision,
-            "shelved",
-            "armed",
+            ["shelved", "armed"],
             Why::because("the silence ended"),
             scene,
         );
@@ -279,7 +277,7 @@ impl UnitState {
         let from = if self.shelved.replace(until).is_some() { "shelved" } else { "armed" };
         let why = Why::because("people were asked not to be told of this unit for a while")
             .with("shelved_ms", (until - at).0);
-        self.transition(at, None, Region::Supervision, from, "shelved", why, scene);
+        self.transition(at, None, Region::Supervision, [from, "shelved"], why, scene);
         for (_, alert) in self.alerts.iter_mut().filter(|(_, alert)| alert.is_active()) {
             alert.hold(Held::ByShelve);
         }
@@ -340,7 +338,9 @@ impl UnitState {
         }
         self.manual.shift(jump);
         self.shelved = self.shelved.map(|until| until + jump);
-        self.banked = self.banked + jump;
+        if self.is_masking() {
+            self.mask_skipped = self.mask_skipped + jump;
+        }
         self.defrosting.shift(jump);
     }
 }

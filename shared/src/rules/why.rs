@@ -30,13 +30,13 @@ pub(super) enum Doubt {
 }
 
 impl Why {
-    fn from_field<T>(self, field: RuleField, of: Field<T>, value: i64) -> Self {
+    fn decided_by<T>(self, field: RuleField, of: Field<T>, value: i64) -> Self {
         self.by(field.word(), value, of.provenance)
     }
 
-    fn from_length(self, field: RuleField, of: Field<Option<DurationMs>>) -> Self {
+    fn decided_after(self, field: RuleField, of: Field<Option<DurationMs>>) -> Self {
         match of.value {
-            Some(length) => self.from_field(field, of, length.0),
+            Some(length) => self.decided_by(field, of, length.0),
             None => self,
         }
     }
@@ -52,7 +52,7 @@ fn limit_of(rule: &ThermalRule, side: Side) -> (RuleField, Field<Option<CentiCel
 fn by_limit(why: Why, rule: Option<&ThermalRule>, side: Side) -> Why {
     let Some((field, of)) = rule.map(|rule| limit_of(rule, side)) else { return why };
     match of.value {
-        Some(limit) => why.from_field(field, of, i64::from(limit.hundredths())),
+        Some(limit) => why.decided_by(field, of, i64::from(limit.hundredths())),
         None => why,
     }
 }
@@ -153,17 +153,17 @@ pub(super) fn confirmed(
     let why = why.with("mask_left_ms", unit.mask.left(&unit.rules.door).0);
     match field {
         RuleField::HardLimit => match rule.hard_limit.value {
-            Some(hard) => why.from_field(field, rule.hard_limit, i64::from(hard.hundredths())),
+            Some(hard) => why.decided_by(field, rule.hard_limit, i64::from(hard.hundredths())),
             None => why,
         },
         RuleField::MaxExcursion => match rule.cap() {
-            Some(cap) => why.from_field(field, rule.max_excursion, cap.0),
+            Some(cap) => why.decided_by(field, rule.max_excursion, cap.0),
             None => why,
         },
-        RuleField::DefrostLength => why.from_field(field, rule.defrost_length, rule.defrost_length.value.0),
-        RuleField::ConfirmOpen => why.from_length(field, rule.confirm_open),
-        RuleField::ConfirmClosed => why.from_length(field, rule.confirm_closed),
-        _ => why.from_field(RuleField::Delay, rule.delay, rule.delay.value.0),
+        RuleField::DefrostLength => why.decided_by(field, rule.defrost_length, rule.defrost_length.value.0),
+        RuleField::ConfirmOpen => why.decided_after(field, rule.confirm_open),
+        RuleField::ConfirmClosed => why.decided_after(field, rule.confirm_closed),
+        _ => why.decided_by(RuleField::Delay, rule.delay, rule.delay.value.0),
     }
 }
 
@@ -187,10 +187,10 @@ pub(super) fn silent(rule: &SilenceRule, late: bool, silent: DurationMs) -> Why 
         SilenceTrigger::Checkins { late_after, lost_after } => {
             let (field, of) =
                 if late { (RuleField::LateAfter, late_after) } else { (RuleField::LostAfter, lost_after) };
-            why.from_field(field, of, i64::from(of.value))
+            why.decided_by(field, of, i64::from(of.value))
         }
         SilenceTrigger::Multiple { multiplier, .. } => {
-            why.from_field(RuleField::Multiplier, multiplier, i64::from(multiplier.value.0))
+            why.decided_by(RuleField::Multiplier, multiplier, i64::from(multiplier.value.0))
         }
     }
 }
@@ -233,20 +233,20 @@ pub(super) fn door_stands_open(rule: &DoorRule, severity: Severity, open: Durati
     let doubt = if verified { "" } else { "; unverified: its contact has been faulty since" };
     let why = Why::because(format!("the door has been open for {open}{doubt}")).with("open_ms", open.0);
     if severity == Severity::Critical && rule.critical.value.is_some() {
-        why.from_length(RuleField::DoorCritical, rule.critical)
+        why.decided_after(RuleField::DoorCritical, rule.critical)
     } else {
-        why.from_length(RuleField::DoorWarning, rule.warning)
+        why.decided_after(RuleField::DoorWarning, rule.warning)
     }
 }
 
 pub(super) fn battery(rule: &BatteryRule, percent: u32) -> Why {
     Why::because(format!("the battery is at {percent} %"))
         .with("battery_percent", i64::from(percent))
-        .from_field(RuleField::BatteryLow, rule.low_percent, i64::from(rule.low_percent.value))
+        .decided_by(RuleField::BatteryLow, rule.low_percent, i64::from(rule.low_percent.value))
 }
 
 pub(super) fn battery_low(rule: &BatteryRule) -> Why {
-    Why::because(format!("the battery has been low for {}", rule.delay.value)).from_field(
+    Why::because(format!("the battery has been low for {}", rule.delay.value)).decided_by(
         RuleField::BatteryLow,
         rule.low_percent,
         i64::from(rule.low_percent.value),
@@ -254,7 +254,7 @@ pub(super) fn battery_low(rule: &BatteryRule) -> Why {
 }
 
 pub(super) fn calibration_due(rule: &CalibrationRule) -> Why {
-    Why::because("the sensor is due for calibration").from_field(
+    Why::because("the sensor is due for calibration").decided_by(
         RuleField::CalibrationLead,
         rule.lead,
         rule.lead.value.0,
@@ -271,9 +271,9 @@ pub(super) fn log_missing(rule: &ManualRule, pressing: Pressing) -> Why {
     };
     let why = Why::because(text);
     if late {
-        why.from_field(RuleField::ManualGrace, rule.grace, rule.grace.value.0)
+        why.decided_by(RuleField::ManualGrace, rule.grace, rule.grace.value.0)
     } else {
-        why.from_length(RuleField::ManualInterval, rule.interval)
+        why.decided_after(RuleField::ManualInterval, rule.interval)
     }
 }
 
