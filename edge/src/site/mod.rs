@@ -15,7 +15,7 @@ use document::Document;
 use frostguard_shared::chain::{Hash, leaf};
 use frostguard_shared::ids::{DeviceId, PersonId, PointId, UnitId};
 use frostguard_shared::point::{Channel, Role};
-use frostguard_shared::rules::{SiteRules, UnitRules};
+use frostguard_shared::rules::{Calibration, SiteRules, UnitRules};
 use frostguard_shared::time::ClockSample;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -58,6 +58,8 @@ pub struct Point {
     pub unit: UnitId,
     /// What it measures there.
     pub role: Role,
+    /// Its calibration, if it has one.
+    pub calibration: Option<Calibration>,
 }
 
 /// A device.
@@ -162,11 +164,12 @@ impl Site {
             let hardware = format!("{}@{}", device.key, device.address);
             let id = identity.device(&hardware, now)?;
             let mut points = BTreeMap::new();
-            for (channel, (unit, role)) in device.points {
+            for (channel, entry) in device.points {
                 let point = Point {
                     id: identity.point(&hardware, channel, now)?,
-                    unit: identity.unit(&unit, now)?,
-                    role,
+                    unit: identity.unit(&entry.unit, now)?,
+                    role: entry.role,
+                    calibration: entry.calibration,
                 };
                 points.insert(channel, point);
             }
@@ -184,9 +187,19 @@ impl Site {
     /// The rules and points as the engine takes them.
     pub fn rules(&self) -> SiteRules {
         SiteRules {
-            units: self.units.iter().map(|unit| (unit.id, unit.rules)).collect(),
+            units: self.units.iter().map(|unit| (unit.id, unit.rules.clone())).collect(),
             points: self.points().map(|(_, _, point)| point.id).collect(),
+            zone: self.zone_name().to_owned(),
+            calibrations: self
+                .points()
+                .filter_map(|(_, _, point)| Some((point.id, point.calibration?)))
+                .collect(),
         }
+    }
+
+    /// The name of its time zone.
+    pub fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
     }
 
     /// A unit by its id.
