@@ -8,6 +8,7 @@ mod enrol;
 mod export;
 mod replay;
 mod status;
+mod why;
 
 use crate::config::{self, Config};
 use crate::hub::Hub;
@@ -42,6 +43,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say why a unit is as it is, or was at a time; the hub may be running
+    Why(why::WhyArguments),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -99,6 +102,7 @@ impl Arguments {
                 arguments.at.load().and_then(|config| enrol::run(&arguments, &config))
             }
             Command::Status { at, json } => at.load().and_then(|config| status::run(&config, json)),
+            Command::Why(arguments) => arguments.run(),
             Command::Config(ConfigCommand::Check(at)) => at.load().and_then(|config| ask::check(&config)),
             Command::Chain(ChainCommand::Verify { at, json }) => {
                 at.load().and_then(|config| ask::verify(&config, json))

@@ -20,6 +20,7 @@ mod door;
 mod dues;
 mod effect;
 mod excursions;
+mod explain;
 pub mod field;
 mod fields_of;
 mod fold;
@@ -51,6 +52,7 @@ pub use alert::{
 pub use config::*;
 pub use door::{DoorState, Stage};
 pub use effect::*;
+pub use explain::{Explained, Mask, Progress, RegionNow};
 pub use fields_of::default_of;
 pub use limits::{Limit, Place};
 pub use listening::{Data, Heard, Instrument};

@@ -93,7 +93,8 @@ fn sum_up(changes: &mut [Revealed]) {
         let end = ends.iter().rev().find(|(episode, _)| *episode == revealed.episode);
         if let (AlertChange::Raised { why, .. }, Some((episode, end))) = (&mut revealed.change, end) {
             let lasted: DurationMs = *end - episode.since;
-            why.text = format!("{}; it was over after {lasted}, and was found in values that came late", why.text);
+            why.text =
+                format!("{}; it was over after {lasted}, and was found in values that came late", why.text);
         }
     }
 }
@@ -133,8 +134,10 @@ fn of_issued(
         }
     }
     // Somebody was done with it, and it was not over.
-    let forgotten = |key: &EpisodeKey| before.alert(key).is_none() && !renamed.iter().any(|(new, _)| new == key);
-    for (key, _) in after.alerts().filter(|(key, _)| is_open(after, key) && is_issued(key) && forgotten(key)) {
+    let forgotten =
+        |key: &EpisodeKey| before.alert(key).is_none() && !renamed.iter().any(|(new, _)| new == key);
+    for (key, _) in after.alerts().filter(|(key, _)| is_open(after, key) && is_issued(key) && forgotten(key))
+    {
         let why = Why::because("values that came late show that it goes on");
         changes.push(now(key, AlertChange::Relapsed { why }));
     }
@@ -143,7 +146,9 @@ fn of_issued(
 
 fn why_upgraded(effects: &[Effect], key: &EpisodeKey) -> Why {
     let found = effects.iter().rev().find_map(|effect| match effect {
-        Effect::Alert { episode, change: AlertChange::Upgraded { why, .. }, .. } if episode == key => Some(why),
+        Effect::Alert { episode, change: AlertChange::Upgraded { why, .. }, .. } if episode == key => {
+            Some(why)
+        }
         Effect::Alert { episode, change: AlertChange::Raised { why, .. }, .. } if episode == key => Some(why),
         _ => None,
     });
@@ -155,8 +160,9 @@ fn why_upgraded(effects: &[Effect], key: &EpisodeKey) -> Why {
 pub fn rename(records: &mut [Record], name_now: impl Fn(&EpisodeKey) -> Option<EpisodeKey>) -> bool {
     let mut renamed = false;
     for record in records {
-        let (Input::Quieted { episode, .. } | Input::Acknowledged { episode, .. } | Input::Resolved { episode }) =
-            &mut record.input
+        let (Input::Quieted { episode, .. }
+        | Input::Acknowledged { episode, .. }
+        | Input::Resolved { episode }) = &mut record.input
         else {
             continue;
         };

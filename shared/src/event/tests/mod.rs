@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::chain::Hash;
-use crate::rules::{AlertType, Condition, Defrost, EpisodeKey, Provenance, Region, Severity, UnitStatus, Why};
+use crate::rules::{
+    AlertType, Condition, Defrost, EpisodeKey, Provenance, Region, Severity, UnitStatus, Why,
+};
 use proptest::prelude::*;
 
 fn envelope(seq: u64, kind: &str) -> Envelope {

@@ -33,11 +33,8 @@ fn start() -> State {
     let trigger = SilenceTrigger::Checkins { late_after: Field::unit(1), lost_after: Field::unit(900) };
     let silence = SilenceRule { trigger, ..SilenceRule::DEFAULT };
     let rules = UnitRules { silence, ..UnitRules::of_limits(limits) };
-    let rules = SiteRules {
-        units: [(unit(), rules)].into(),
-        points: [point()].into(),
-        ..SiteRules::default()
-    };
+    let rules =
+        SiteRules { units: [(unit(), rules)].into(), points: [point()].into(), ..SiteRules::default() };
     let assignment = Assignment { point: point(), unit: unit(), role: Role::Air, from: RuleMs(0) };
     let assigned = Record::given(RuleMs(0), Input::Assigned(assignment), 1);
     refold(State::default(), vec![Record::rules(RuleMs(0), rules), assigned]).0
@@ -93,7 +90,11 @@ fn an_excursion_that_lay_wholly_in_an_outage_is_told_in_retrospect_and_in_one_se
     let (outcome, after) = compared(&known, &late);
     assert_eq!(raised(&outcome), [("raised", true), ("cleared", true)]);
     let AlertChange::Raised { why, .. } = &outcome.changes[0].change else { panic!() };
-    assert!(why.text.ends_with("it was over after 21 min, and was found in values that came late"), "{}", why.text);
+    assert!(
+        why.text.ends_with("it was over after 21 min, and was found in values that came late"),
+        "{}",
+        why.text
+    );
     assert_eq!(after.status(unit()), UnitStatus::Ok);
 }
 
@@ -121,7 +122,8 @@ fn an_issued_alert_that_late_data_shows_to_be_an_hour_old_becomes_critical_and_n
     let late: Vec<Record> = (40..100).map(|minute| at(minute, 1_000)).collect();
     let (outcome, after) = compared(&known, &late);
     assert_eq!(outcome.renamed.len(), 1);
-    let upgraded = outcome.changes.iter().find(|revealed| matches!(revealed.change, AlertChange::Upgraded { .. }));
+    let upgraded =
+        outcome.changes.iter().find(|revealed| matches!(revealed.change, AlertChange::Upgraded { .. }));
     let upgraded = upgraded.expect("it is told to be worse");
     assert_eq!(upgraded.episode, outcome.renamed[0].0);
     assert_eq!(after.alert(&upgraded.episode).map(|alert| alert.severity), Some(Severity::Critical));
