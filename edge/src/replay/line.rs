@@ -266,7 +266,7 @@ fn celsius(raw: &RawValue) -> Result<CentiCelsius, LineError> {
 }
 
 fn battery(raw: &RawValue) -> Result<BatteryPercent, LineError> {
-    let percent = hundredths(raw.get()).and_then(|value| u8::try_from((value + 50).div_euclid(100)).ok());
+    let percent = hundredths(raw.get()).map(|value| i64::from(value).saturating_add(50).div_euclid(100));
     percent.and_then(|percent| BatteryPercent::new(percent).ok()).ok_or_else(|| LineError::Value {
         field: "battery_pct",
         value: shortened(raw.get()),
