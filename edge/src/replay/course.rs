@@ -115,6 +115,12 @@ impl Course {
         }
     }
 
+    /// The state by now.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> &State {
+        &self.state
+    }
+
     /// Folds all entries of one instant.
     pub(super) fn instant(
         &mut self,
