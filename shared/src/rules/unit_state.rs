@@ -67,6 +67,8 @@ impl Defrosting {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct UnitState {
     pub(super) id: UnitId,
+    /// Not kept in a snapshot, which has the rules of all units.
+    #[serde(skip)]
     pub(super) rules: UnitRules,
     pub(super) points: Vec<PointState>,
     pub(super) alerts: Vec<(EpisodeKey, Alert)>,
@@ -268,8 +270,7 @@ impl UnitState {
         let times = self.rules.limits.iter().find_map(|rule| Some((rule.defrost_times.value?, rule)));
         (self.defrosting.scheduled, self.defrosting.changes) = match times {
             Some((times, rule)) if scene.calendar.is_trusted() => {
-                let length = DurationMs(rule.defrost_length.value.0 * 3 / 2);
-                scene.calendar.defrost(&times, length, at)
+                scene.calendar.defrost(&times, rule.defrost_length.value, at)
             }
             _ => (false, None),
         };
@@ -289,7 +290,7 @@ impl UnitState {
         let longest = self.rules.limits.iter().map(|rule| rule.defrost_length.value).max();
         self.defrosting.signalled = match defrost {
             Defrost::Over => None,
-            Defrost::Running => longest.map(|length| at + DurationMs(length.0 * 3 / 2)),
+            Defrost::Running => longest.map(|length| at + length),
         };
     }
 
