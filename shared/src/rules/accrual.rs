@@ -9,6 +9,11 @@ use super::field::Trigger;
 use crate::time::{DurationMs, RuleMs};
 use serde::{Deserialize, Serialize};
 
+/// What is as it is at the beginning need not be kept.
+pub(super) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
+}
+
 /// What the time of a moment counts as.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Class {
@@ -29,20 +34,30 @@ const SEARCHES: usize = 64;
 
 /// The progress of one tier.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub(super) struct Accrual {
     /// The first violating value of the tier in the episode.
+    #[serde(skip_serializing_if = "is_default")]
     pub(super) since: Option<RuleMs>,
     /// Whether its time runs.
+    #[serde(skip_serializing_if = "is_default")]
     running: bool,
     /// Whether it has confirmed.
+    #[serde(skip_serializing_if = "is_default")]
     pub(super) confirmed: bool,
+    #[serde(skip_serializing_if = "is_default")]
     closed: DurationMs,
+    #[serde(skip_serializing_if = "is_default")]
     open: DurationMs,
+    #[serde(skip_serializing_if = "is_default")]
     defrost: DurationMs,
     /// How much of the time to come is a jump of the axis, which is no elapsed time.
+    #[serde(skip_serializing_if = "is_default")]
     skipped: DurationMs,
     /// For a cumulative trigger: since when the present stretch runs, and the stretches before it.
+    #[serde(skip_serializing_if = "is_default")]
     stretch: Option<RuleMs>,
+    #[serde(skip_serializing_if = "is_default")]
     past: Vec<(RuleMs, RuleMs)>,
 }
 

@@ -244,7 +244,9 @@ impl Alert {
     pub(super) fn tell(&mut self, at: RuleMs) {
         self.told = Some(at);
         self.held = Held::No;
-        self.tells_at = patience(self.severity, self.level).map(|patience| at + patience);
+        let on_it = matches!(self.acknowledgement, Acknowledgement::Until(_));
+        let patience = patience(self.severity, self.level).filter(|_| !on_it);
+        self.tells_at = patience.map(|patience| at + patience);
     }
 
     /// People are not told, because of this.

@@ -49,6 +49,11 @@ fn see(rule: &ThermalRule, side: Side, limit: Limit, air: CentiCelsius, slow: Op
 }
 
 impl UnitState {
+    /// True if this very value of a point has been taken already.
+    pub(super) fn has_seen(&self, place: usize, at: RuleMs, raw: CentiCelsius) -> bool {
+        self.points.get(place).is_some_and(|point| point.gate.has_seen(at, raw))
+    }
+
     /// Takes a value of a point.
     pub(super) fn value(
         &mut self,

@@ -88,6 +88,9 @@ impl Fold {
             }
             Input::Reading { point, temperature, quality, live, battery } => {
                 self.at_point(*point, at, |unit, place, scene| {
+                    if unit.has_seen(place, at, *temperature) {
+                        return;
+                    }
                     let believed = unit.value(place, at, *temperature, *quality, scene);
                     if *live {
                         unit.hear(place, at, believed, scene);

@@ -48,6 +48,8 @@ pub(super) enum Disbelief {
 /// The memory of a point.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Gate {
+    /// The last value at all.
+    seen: Option<Sample>,
     /// The last value that was no code and in range.
     previous: Option<Sample>,
     /// The last one that was believed.
@@ -61,6 +63,11 @@ pub(super) struct Gate {
 }
 
 impl Gate {
+    /// True if this very value has been judged already: a record that came twice is one record.
+    pub(super) fn has_seen(&self, at: RuleMs, value: CentiCelsius) -> bool {
+        self.seen == Some((at, value))
+    }
+
     /// Judges a value. `cycled` is the latest time since which some sensor of the site has turned three times.
     pub(super) fn judge(
         &mut self,
@@ -70,6 +77,7 @@ impl Gate {
         rule: &InstrumentRule,
         cycled: Option<RuleMs>,
     ) -> Belief {
+        self.seen = Some((at, value));
         if !quality.is_valid() || CODES.contains(&value.hundredths()) {
             return Belief::No(Disbelief::Code);
         }
@@ -149,7 +157,9 @@ impl Gate {
 
     /// The axis jumped: the distance to what was before it is not elapsed time.
     pub(super) fn shift(&mut self, jump: DurationMs) {
-        for sample in [&mut self.previous, &mut self.believed, &mut self.held].into_iter().flatten() {
+        for sample in
+            [&mut self.seen, &mut self.previous, &mut self.believed, &mut self.held].into_iter().flatten()
+        {
             sample.0 = sample.0 + jump;
         }
         for time in self.turns.iter_mut().chain([&mut self.same_since]).flatten() {

@@ -63,6 +63,9 @@ impl From<Kept> for State {
             places: Vec::new(),
             dues: Dues::default(),
         };
+        for unit in &mut state.units {
+            unit.rules = state.rules.units.get(&unit.id).cloned().unwrap_or_default();
+        }
         state.index();
         state
     }

@@ -4,7 +4,7 @@
 //! move made. Values that are not to be believed never reach it, so they clear nothing; and only a value can clear, never
 //! the passing of time.
 
-use super::accrual::{Accrual, Class};
+use super::accrual::{Accrual, Class, is_default};
 use super::config::ThermalRule;
 use super::field::TIERS;
 use super::limits::{Limit, Place};
@@ -125,11 +125,15 @@ pub(super) enum Move {
 
 /// One side of a point.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Excursion {
     /// Its phase.
+    #[serde(skip_serializing_if = "is_default")]
     pub phase: Phase,
     /// True once the longest excursion that anything can hold back was told of in this episode.
+    #[serde(skip_serializing_if = "is_default")]
     pub(super) capped: bool,
+    #[serde(skip_serializing_if = "is_default")]
     pub(super) tiers: [Accrual; TIERS as usize],
 }
 

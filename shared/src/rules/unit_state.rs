@@ -67,6 +67,8 @@ impl Defrosting {
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub(super) struct UnitState {
     pub(super) id: UnitId,
+    /// Not kept in a snapshot, which has the rules of all units.
+    #[serde(skip)]
     pub(super) rules: UnitRules,
     pub(super) points: Vec<PointState>,
     pub(super) alerts: Vec<(EpisodeKey, Alert)>,

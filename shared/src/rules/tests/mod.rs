@@ -565,3 +565,22 @@ fn a_snapshot_reads_back_and_goes_on_like_the_original() {
     let restored: State = serde_json::from_str(&text).unwrap();
     assert_eq!(restored, site.state);
 }
+
+#[test]
+fn a_record_that_comes_twice_is_one_record() {
+    let mut site = Site::freezer();
+    site.values(0..10, -1400);
+    site.value(10, -1700);
+    let once = site.state.clone();
+    site.value(10, -1700);
+    assert_eq!(site.state, once, "one value in range is not two");
+}
+
+#[test]
+fn a_snapshot_of_a_calm_unit_is_small() {
+    let mut site = Site::freezer();
+    site.values(0..10, -1800);
+    let rules = serde_json::to_string(site.state.rules()).unwrap().len();
+    let kept = serde_json::to_string(&site.state).unwrap().len();
+    assert!(kept - rules < 2_000, "{} bytes beside {rules} bytes of rules", kept - rules);
+}
