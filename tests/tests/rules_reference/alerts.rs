@@ -80,6 +80,8 @@ impl Alert {
 
 struct Life<'c> {
     of: &'c Circumstances<'c>,
+    /// What people did to this alert, and downtimes that outlasted that.
+    events: Vec<&'c Happened>,
     alert: Option<Alert>,
     /// How urgently each point has the condition, and which points are not well yet.
     points: BTreeMap<String, Severity>,
@@ -90,15 +92,26 @@ struct Life<'c> {
 
 /// What came of a condition.
 pub fn life(of: &Circumstances<'_>) -> Vec<(Ms, Came)> {
+    if of.changes.is_empty() {
+        return Vec::new();
+    }
+    let concerns = |event: &&Happened| match &event.what {
+        What::Acknowledge { unit, condition, .. } | What::Resolve { unit, condition } => {
+            unit == of.unit && *condition == of.condition
+        }
+        What::Started { down_from: Some(_), known: false } => true,
+        _ => false,
+    };
     let mut life = Life {
         of,
+        events: of.events.iter().filter(concerns).collect(),
         alert: None,
         points: BTreeMap::new(),
         recovering: BTreeSet::new(),
         held: false,
         came: Vec::new(),
     };
-    let mut instants: BTreeSet<Ms> = of.events.iter().map(|event| event.at).collect();
+    let mut instants: BTreeSet<Ms> = life.events.iter().map(|event| event.at).collect();
     instants.extend(of.changes.iter().map(|change| change.at));
     instants.extend(of.turns);
     instants.extend(of.axis.quarters());
@@ -132,11 +145,8 @@ impl Life<'_> {
     }
 
     fn instant(&mut self, at: Ms) {
-        let unknown = |event: &&Happened| {
-            event.at == at && matches!(event.what, What::Started { down_from: Some(_), known: false })
-        };
-        let expired = self.of.events.iter().any(|event| unknown(&event));
-        if expired {
+        let outlasted = |event: &&Happened| event.at == at && matches!(event.what, What::Started { .. });
+        if self.events.iter().any(|event| outlasted(event)) {
             self.expire(at, Ms::MAX);
         }
         for change in self.of.changes.iter().filter(|change| change.at == at) {
@@ -280,20 +290,14 @@ impl Life<'_> {
     }
 
     fn people(&mut self, at: Ms) {
-        for event in self.of.events.iter().filter(|event| event.at == at) {
+        for event in self.events.iter().filter(|event| event.at == at) {
             let Some(alert) = self.alert.as_mut().filter(|alert| !alert.is_gone()) else { return };
             match &event.what {
-                What::Acknowledge { unit, condition, until }
-                    if unit == self.of.unit && *condition == self.of.condition =>
-                {
+                What::Acknowledge { until, .. } => {
                     alert.acknowledged_until = Some(self.of.axis.spoken_of(*until, at));
                     alert.acknowledged_at = Some(at);
                 }
-                What::Resolve { unit, condition }
-                    if unit == self.of.unit && *condition == self.of.condition =>
-                {
-                    alert.resolved = !alert.active;
-                }
+                What::Resolve { .. } => alert.resolved = !alert.active,
                 _ => {}
             }
         }

@@ -110,9 +110,10 @@ impl Axis {
     /// The instant that is `listening` of listening time after `from`. One that falls on the beginning of a downtime or
     /// into it moves along.
     pub fn listened(&self, from: Ms, listening: Ms) -> Ms {
-        self.downtimes.iter().filter(|(down, _)| *down >= from).fold(from + listening, |due, (down, up)| {
-            if due >= *down { due + (up - down) } else { due }
-        })
+        self.downtimes
+            .iter()
+            .filter(|(down, _)| *down >= from)
+            .fold(from + listening, |due, (down, up)| if due >= *down { due + (up - down) } else { due })
     }
 
     /// Every quarter of an hour of the wall clock, and every turn of the axis: nothing of a calendar changes between.

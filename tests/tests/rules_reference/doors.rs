@@ -75,9 +75,7 @@ fn openings(events: &[Happened], point: &str, end: Ms) -> Vec<Opening> {
     // An opening that nobody saw the end of stays until the door is next shut for sure.
     let ends: Vec<Option<Ms>> = openings
         .iter()
-        .map(|opening| {
-            opening.cleared.or_else(|| first_settled(events, point, opening.counted_until, end))
-        })
+        .map(|opening| opening.cleared.or_else(|| first_settled(events, point, opening.counted_until, end)))
         .collect();
     for (opening, cleared) in openings.iter_mut().zip(ends) {
         opening.cleared = cleared;

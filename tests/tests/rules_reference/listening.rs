@@ -36,8 +36,7 @@ pub fn heard(arrivals: &[Arrival], assigned: Ms, rules: &Rules, axis: &Axis) -> 
     let (mut last, mut state) = (assigned, Heard::Fresh);
     for next in live.iter().map(|arrival| Some(**arrival)).chain([None]) {
         let until = next.map_or(axis.end(), |next| next.at);
-        let (late, lost) =
-            (axis.listened(last, rules.late_after), axis.listened(last, rules.lost_after));
+        let (late, lost) = (axis.listened(last, rules.late_after), axis.listened(last, rules.lost_after));
         if state == Heard::Fresh && late < until {
             state = Heard::Late;
             story.push((late, state));

@@ -107,13 +107,7 @@ pub fn overdue(
 }
 
 /// When a log would be overdue, by what is known at an instant.
-fn fallback(
-    logs: &[Log],
-    points: &[(&[Arrival], &Story<Heard>)],
-    rules: &Rules,
-    axis: &Axis,
-    at: Ms,
-) -> Ms {
+fn fallback(logs: &[Log], points: &[(&[Arrival], &Story<Heard>)], rules: &Rules, axis: &Axis, at: Ms) -> Ms {
     let live = points.iter().flat_map(|(arrivals, _)| arrivals.iter());
     let heard = live.filter(|arrival| arrival.live && arrival.at <= at).map(|arrival| arrival.at);
     let heard = heard.max().unwrap_or(axis.begin());

@@ -31,7 +31,6 @@ struct Found<'h> {
 pub struct Outcomes {
     pub outcomes: Vec<Outcome>,
     pub masked: Ms,
-    pub pending: usize,
 }
 
 /// The reference's answer.
@@ -44,8 +43,7 @@ pub fn outcomes(history: &History) -> Outcomes {
         books[history.units.iter().position(owns).unwrap_or(0)].at(at)
     });
     let units = history.units.iter().zip(&books);
-    let found: Vec<Found<'_>> =
-        units.map(|(unit, book)| found(unit, &axis, &events, &told, book)).collect();
+    let found: Vec<Found<'_>> = units.map(|(unit, book)| found(unit, &axis, &events, &told, book)).collect();
     let mut all = Vec::new();
     for unit in &found {
         let of_alerts = alerts_of(unit, &found, &axis, &events);
@@ -55,12 +53,7 @@ pub fn outcomes(history: &History) -> Outcomes {
         all.extend(of_status.into_iter().filter(|(at, _)| *at < axis.end()).map(dated));
     }
     let masked = found.iter().map(|unit| unit.masked).sum();
-    let pending = |unit: &Found<'_>| {
-        let phases = unit.heat.values().flat_map(|heat| &heat.phases);
-        phases.filter(|(_, phase)| *phase == Phase::Pending).count()
-    };
-    let pending = found.iter().map(pending).sum();
-    Outcomes { outcomes: tidy(all), masked, pending }
+    Outcomes { outcomes: tidy(all), masked }
 }
 
 /// Sorted, and of what came at one instant of one alert only what counts: an alert that is upgraded as it is raised was
@@ -112,9 +105,7 @@ fn found<'h>(
     let heard: BTreeMap<String, Story<Heard>> = unit
         .points
         .iter()
-        .map(|point| {
-            (point.clone(), listening::heard(&of_point(point).arrivals, axis.begin(), &rules, axis))
-        })
+        .map(|point| (point.clone(), listening::heard(&of_point(point).arrivals, axis.begin(), &rules, axis)))
         .collect();
     let trust: BTreeMap<String, Story<Trust>> = unit
         .points
@@ -250,24 +241,18 @@ fn statuses(found: &Found<'_>, axis: &Axis, events: &[Happened]) -> Vec<(Ms, Cam
     came
 }
 
-fn alerts_of(
-    unit: &Found<'_>,
-    all: &[Found<'_>],
-    axis: &Axis,
-    events: &[Happened],
-) -> Vec<(Ms, Came)> {
+fn alerts_of(unit: &Found<'_>, all: &[Found<'_>], axis: &Axis, events: &[Happened]) -> Vec<(Ms, Came)> {
     let rules = unit.book.at(axis.begin());
     let shelves = alerts::shelves(events, &unit.unit.name, axis);
     let shares = |other: &&Found<'_>| {
-        other.unit.name != unit.unit.name
-            && unit.unit.area.is_some()
-            && other.unit.area == unit.unit.area
+        other.unit.name != unit.unit.name && unit.unit.area.is_some() && other.unit.area == unit.unit.area
     };
     let neighbours: Vec<&Found<'_>> = all.iter().filter(shares).collect();
-    let mut turns = unit.instants(events);
-    for neighbour in &neighbours {
-        turns.extend(neighbour.instants(events));
-    }
+    let near = [Condition::TooWarm, Condition::TooCold];
+    let of_neighbours = neighbours.iter().flat_map(|one| near.iter().map(|near| &one.changes[near]));
+    let mut turns: Vec<Ms> = of_neighbours.flatten().map(|change| change.at).collect();
+    turns.extend(unit.heard.values().flatten().map(|(at, _)| *at));
+    turns.extend(unit.trust.values().flatten().map(|(at, _)| *at));
     let mut came = Vec::new();
     for (condition, changes) in &unit.changes {
         let urgency = |at: Ms| match condition {

@@ -57,7 +57,8 @@ pub fn rules(chance: &mut Chance, points: &[String], begin: Ms) -> Rules {
 }
 
 fn slot(chance: &mut Chance) -> Slot {
-    let severity = *chance.one_of(&[Severity::Info, Severity::Warning, Severity::Warning, Severity::Critical]);
+    let severity =
+        *chance.one_of(&[Severity::Info, Severity::Warning, Severity::Warning, Severity::Critical]);
     Slot { severity, schedule: schedule(chance) }
 }
 

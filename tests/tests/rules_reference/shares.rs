@@ -40,7 +40,7 @@ fn kinds(came: &Outcomes) -> BTreeSet<String> {
     kinds
 }
 
-const HISTORIES: u64 = 150;
+const HISTORIES: u64 = 120;
 
 /// What has to occur, besides every status.
 const WANTED: [&str; 26] = [

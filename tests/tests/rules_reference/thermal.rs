@@ -256,7 +256,8 @@ impl<'w> UnitHeat<'w> {
             let run = (*from, to.unwrap_or(last.to));
             for span in self.spans.iter().rev().take_while(|span| span.to > *from).chain([last]) {
                 let counted = shared(run, (span.from, span.to));
-                let in_hindsight: Ms = stands.hindsight.iter().map(|past| shared(counted, *past)).map(length).sum();
+                let in_hindsight: Ms =
+                    stands.hindsight.iter().map(|past| shared(counted, *past)).map(length).sum();
                 spent[Class::Closed as usize] += in_hindsight;
                 spent[class(tier, side, span) as usize] += length(counted) - in_hindsight;
             }

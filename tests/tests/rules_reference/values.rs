@@ -53,9 +53,7 @@ pub fn evaluated(point: &str, values: &[Value], rules: &RuleBook<'_>) -> Vec<Eva
         let air = value.raw + now.offsets.get(point).copied().unwrap_or(0);
         let judge = |side| {
             let tier = |(number, tier): (usize, &Tier)| {
-                let product = tier.tau.map(|tau| {
-                    simulated(point, &values[..=index], tau, number, rules)
-                });
+                let product = tier.tau.map(|tau| simulated(point, &values[..=index], tau, number, rules));
                 judged(tier, side, air, product)
             };
             now.tiers.iter().enumerate().map(tier).collect()
@@ -69,15 +67,15 @@ pub fn evaluated(point: &str, values: &[Value], rules: &RuleBook<'_>) -> Vec<Eva
 /// The product's temperature after these values: it begins with the first of the values for which the tier asked for it
 /// without a break, and follows the rest.
 fn simulated(point: &str, values: &[Value], tau: Ms, number: usize, rules: &RuleBook<'_>) -> i64 {
-    let asked = |value: &&Value| rules.at(value.known).tiers.get(number).and_then(|tier| tier.tau) == Some(tau);
+    let asked =
+        |value: &&Value| rules.at(value.known).tiers.get(number).and_then(|tier| tier.tau) == Some(tau);
     let run = values.iter().rev().take_while(asked).count();
     let mut product: Option<(Ms, i64)> = None;
     for value in &values[values.len() - run..] {
         let offset = rules.at(value.known).offsets.get(point).copied().unwrap_or(0);
         let air = i64::from(value.raw + offset) * FINE;
-        let now = product.map_or(air, |(before, product)| {
-            product + (air - product) * (value.at - before).min(tau) / tau
-        });
+        let now = product
+            .map_or(air, |(before, product)| product + (air - product) * (value.at - before).min(tau) / tau);
         product = Some((value.at, now));
     }
     product.map_or(0, |(_, product)| product)
