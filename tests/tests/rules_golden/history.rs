@@ -17,11 +17,6 @@ pub struct Arrival {
     pub line: String,
 }
 
-/// When a line of a story happens: once, or again and again.
-struct Moments {
-    all: Vec<i64>,
-}
-
 /// All input lines of a story in the order of arrival.
 pub fn expand(story: &Story) -> Result<Vec<Arrival>, String> {
     let rules: BTreeMap<&str, String> =
@@ -54,22 +49,29 @@ fn expand_line(
     let moments = moments(&mut reader, calendar)?;
     let words = Reader::new(reader.rest).rest;
     let mut records = Vec::new();
-    for (index, at) in moments.all.iter().enumerate() {
-        let mut record = record(words, index, moments.all.len(), calendar, rules, *at)?;
-        record.insert("at".to_owned(), json!(at));
-        let mut line = Value::Object(record).to_string();
-        if arrives.is_some() {
-            line.insert_str(line.len() - 1, ",\"late\":true");
-        }
-        records.push(Arrival { at: arrives.unwrap_or(*at), line: literal(&line) });
+    for (index, at) in moments.iter().enumerate() {
+        let mut record = record(words, index, moments.len(), calendar, rules, *at)?;
+        let arrival = arrives.unwrap_or(*at);
+        let log = record.get_mut("manual_log").and_then(Value::as_object_mut);
+        match (arrives, log) {
+            // A log is written down when it arrives, and says when it was taken.
+            (Some(_), Some(log)) => log.insert("taken".to_owned(), json!(at)),
+            (Some(_), None) => record.insert("late".to_owned(), json!(true)),
+            (None, _) => None,
+        };
+        let is_late = record.contains_key("late");
+        record.insert("at".to_owned(), json!(if is_late { *at } else { arrival }));
+        let line = Value::Object(record).to_string();
+        records.push(Arrival { at: arrival, line: literal(&line) });
     }
     Ok(records)
 }
 
-fn moments(reader: &mut Reader, calendar: &Calendar) -> Result<Moments, String> {
+/// When a line happens: once, or again and again.
+fn moments(reader: &mut Reader, calendar: &Calendar) -> Result<Vec<i64>, String> {
     let from = reader.moment(calendar)?;
     if !reader.take("..") {
-        return Ok(Moments { all: vec![from] });
+        return Ok(vec![from]);
     }
     let to = reader.moment(calendar)?;
     if reader.word() != Some("every") {
@@ -80,7 +82,7 @@ fn moments(reader: &mut Reader, calendar: &Calendar) -> Result<Moments, String> 
         return Err("a range that holds nothing".to_owned());
     }
     let count = (to - from + every - 1) / every;
-    Ok(Moments { all: (0..count).map(|n| from + n * every).collect() })
+    Ok((0..count).map(|n| from + n * every).collect())
 }
 
 /// Temperatures stand in a record as hundredths inside a marked text until the line is written: they never are floats.
@@ -154,6 +156,7 @@ fn record(
 fn of_unit(unit: &str, what: &str, rest: &str, index: usize, count: usize) -> Result<Value, String> {
     let argument = rest.strip_prefix(what).unwrap_or_default().trim();
     Ok(match what {
+        "door" if argument == "fault" => json!({"unit": unit, "point": "door", "fault": true}),
         "door" => json!({"unit": unit, "door": argument}),
         "defrost" => json!({"unit": unit, "defrost": argument}),
         "fault" => json!({"unit": unit, "fault": true}),

@@ -71,7 +71,8 @@ fn expanded(history: &str) -> Result<Vec<String>, String> {
 fn a_short_line_stands_for_these_records() {
     let lines = expanded(
         "2026-03-02\n08:00..08:03 every 1m a -18.0 > -16.5\n08:00:30 a probe1 -0.05\n08:01:30 a door open\n\
-         08:02:30.250 shelve a 60m \"by hand\" maria\n+1 00:00 tick\n08:04 arrives 07:00..07:20 every 10m a 1.0, 2.25",
+         08:02:30.250 shelve a 60m \"by hand\" maria\n+1 00:00 tick\n08:04 arrives 07:00..07:20 every 10m a 1.0, 2.25\n\
+         08:05 arrives 07:00 a manual 4.0 by sam\n08:06 a door fault",
     );
     let at = |clock: &str| -> i64 {
         let zoned: jiff::Zoned = format!("{clock}[Europe/Berlin]").parse().expect("a time");
@@ -88,8 +89,14 @@ fn a_short_line_stands_for_these_records() {
             r#"{{"at":{},"shelve":{{"by":"maria","minutes":60,"reason":"by hand","unit":"a"}}}}"#,
             eight + 150_250
         ),
-        format!(r#"{{"at":{},"temperature_c":1.00,"unit":"a","late":true}}"#, eight - 3_600_000),
-        format!(r#"{{"at":{},"temperature_c":2.25,"unit":"a","late":true}}"#, eight - 3_000_000),
+        format!(r#"{{"at":{},"late":true,"temperature_c":1.00,"unit":"a"}}"#, eight - 3_600_000),
+        format!(r#"{{"at":{},"late":true,"temperature_c":2.25,"unit":"a"}}"#, eight - 3_000_000),
+        format!(
+            r#"{{"at":{},"manual_log":{{"by":"sam","taken":{},"temperature_c":4.00}},"unit":"a"}}"#,
+            eight + 300_000,
+            eight - 3_600_000
+        ),
+        format!(r#"{{"at":{},"fault":true,"point":"door","unit":"a"}}"#, eight + 360_000),
         format!(r#"{{"at":{midnight},"tick":true}}"#),
     ];
     assert_eq!(lines.expect("a history"), expected);
