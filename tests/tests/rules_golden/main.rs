@@ -3,12 +3,15 @@
 //! Each file in `golden/rules` is one story. What it demands is compared with what `replay` makes of it, and each field of a
 //! rule is taken away in turn to see that some story notices. `FROSTGUARD_SHOW=NAME` prints what replay makes of a story.
 
+mod engine;
 mod history;
 mod outcome;
 mod site;
 mod story;
 mod times;
 
+use frostguard_shared::rules::AlertType;
+use frostguard_shared::rules::field::RuleField;
 use serde_json::Value;
 use story::Story;
 use times::Calendar;
@@ -53,6 +56,83 @@ fn a_line_of_a_story_reads_back_as_it_was_written() {
         written.sort();
         assert_eq!(sorted, written, "{}", story.name);
     }
+}
+
+#[test]
+fn every_story_ends_as_it_must() {
+    let told = story::all().into_iter().filter_map(|story| {
+        let demanded = outcome::demanded(&story).expect("an outcome");
+        let printed = engine::outcome(&story);
+        let calendar = Calendar::new(story.zone());
+        match printed {
+            Ok(printed) if outcome::is_met(&demanded, &printed) => None,
+            Ok(printed) => {
+                Some(format!("{}\n{}", story.name, outcome::difference(&demanded, &printed, &calendar)))
+            }
+            Err(fault) => Some(format!("{}\n  {fault}\n", story.name)),
+        }
+    });
+    let told: Vec<String> = told.collect();
+    assert!(
+        told.is_empty(),
+        "{} stories end otherwise (- the story, + the engine):\n{}",
+        told.len(),
+        told.join("\n")
+    );
+}
+
+#[test]
+fn a_story_that_is_asked_for_is_shown_as_the_engine_tells_it() {
+    let name = std::env::var("FROSTGUARD_SHOW").unwrap_or_else(|_| "loading_with_the_door_open".to_owned());
+    let story = story::load(&name);
+    let lines = engine::outcome(&story).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+    let mut calendar = Calendar::new(story.zone());
+    let mut shown = String::new();
+    for line in &lines {
+        let day = calendar.date_of(line.at);
+        if calendar.day != Some(day) {
+            calendar.day = Some(day);
+            shown += &format!("{day}\n");
+        }
+        shown += &format!("{}\n", line.text(&calendar));
+    }
+    println!("{shown}");
+    assert!(!lines.is_empty() || story.outcome.is_empty(), "{name}: the engine tells nothing");
+}
+
+#[test]
+fn each_field_of_a_rule_matters_in_some_story() {
+    let stories = story::all();
+    let told: Vec<_> = stories.iter().map(|story| engine::outcome(story).map(forget_why)).collect();
+    let mut unnoticed = Vec::new();
+    for kind in AlertType::ALL {
+        for field in RuleField::ALL.iter().filter(|field| field.belongs_to(kind)) {
+            let is_noticed = stories.iter().zip(&told).any(|(story, told)| {
+                let Some(without) = without(story, kind, *field) else { return false };
+                // A site that is refused without the field shows nothing of what the engine makes of it.
+                engine::outcome(&without).is_ok_and(|without| Ok(forget_why(without)) != *told)
+            });
+            if !is_noticed {
+                unnoticed.push(format!("{}.{}", kind.word(), field.word()));
+            }
+        }
+    }
+    assert!(unnoticed.is_empty(), "no story notices when these are taken away: {unnoticed:?}");
+}
+
+/// Which field decided is no outcome.
+fn forget_why(mut lines: Vec<outcome::Line>) -> Vec<outcome::Line> {
+    lines.iter_mut().for_each(|line| line.by.clear());
+    lines
+}
+
+/// The story with a field taken out of all its site documents, if any of them says it.
+fn without(story: &Story, kind: AlertType, field: RuleField) -> Option<Story> {
+    let mut other = story.clone();
+    let documents = std::iter::once(&mut other.site).chain(other.rules.values_mut());
+    let said = documents.map(|document| site::blank(document, kind.word(), field.word()));
+    let is_said = said.fold(false, |any, said| any | said);
+    is_said.then_some(other)
 }
 
 /// A story of one unit in Berlin with this history and this outcome.

@@ -32,6 +32,9 @@ pub struct Line {
     pub by: Vec<String>,
 }
 
+/// One call for everything past that is found out at once.
+const SUMMARY: &str = "summary";
+
 const KINDS: [(&str, &str); 9] = [
     ("too_warm", "temperature/warm"),
     ("too_cold", "temperature/cold"),
@@ -112,7 +115,8 @@ fn read(line: &str, calendar: &Calendar) -> Result<Line, String> {
             Some(more) => Err(format!("\"{more}\" after the status, and no colon")),
         };
     };
-    let kind = reader.word().filter(|kind| KINDS.iter().any(|(known, _)| known == kind));
+    let is_known = |kind: &str| kind == SUMMARY || KINDS.iter().any(|(known, _)| *known == kind);
+    let kind = reader.word().filter(|kind| is_known(kind));
     let kind = kind.ok_or("a change names the kind of its alert")?.to_owned();
     let point = if names_point(&kind) { reader.word().map(str::to_owned) } else { None };
     let since = if names_since(&kind) { Some(reader.moment(calendar)?) } else { None };
@@ -139,6 +143,8 @@ struct Instant {
     before: String,
     status: String,
     alerts: BTreeMap<String, Seen>,
+    /// It is the one call for everything past that was found out now.
+    summary: bool,
 }
 
 /// An alert within an instant.
@@ -158,13 +164,22 @@ pub fn printed(output: &[Value]) -> Result<Vec<Line>, String> {
         let at = instant_of(&line["at"])?;
         let unit = text_of(line, "unit")?;
         let status = text_of(line, "status")?;
+        if line["retro"] == true {
+            // What is past changes nothing of what the unit is now.
+            let before = status.clone();
+            let mut instant = Instant { at, unit, before, status, alerts: BTreeMap::new(), summary: false };
+            instant.summary = line["why"]["change"] == "summary";
+            take_alert(line, &mut instant, &mut known)?;
+            instants.push(instant);
+            continue;
+        }
         let last = latest.get(&unit).copied();
         let place = match last.filter(|last| instants[*last].at == at) {
             Some(place) => place,
             None => {
                 let before = last.map_or("ok".to_owned(), |last| instants[last].status.clone());
                 let (unit, status, alerts) = (unit.clone(), before.clone(), BTreeMap::new());
-                instants.push(Instant { at, unit, before, status, alerts });
+                instants.push(Instant { at, unit, before, status, alerts, summary: false });
                 instants.len() - 1
             }
         };
@@ -204,8 +219,19 @@ fn take_alert(
 }
 
 fn lines_of(instant: Instant) -> Result<Vec<Line>, String> {
-    let Instant { at, unit, before, status, alerts } = instant;
+    let Instant { at, unit, before, status, alerts, summary } = instant;
     let mut lines = Vec::new();
+    if summary {
+        let change =
+            Change { kind: SUMMARY.to_owned(), point: None, since: None, words: Vec::new(), page: true };
+        lines.push(Line {
+            at,
+            unit: unit.clone(),
+            status: status.clone(),
+            change: Some(change),
+            by: Vec::new(),
+        });
+    }
     for (id, seen) in alerts {
         let words = words(seen.before.as_ref(), &seen.after);
         if words.is_empty() && !seen.page {
