@@ -38,18 +38,18 @@ struct Now<'a> {
 }
 
 pub(super) struct Unit<'a> {
-    name: &'a str,
-    link: String,
-    status: &'static str,
-    class: &'static str,
-    notes: Vec<String>,
-    silenced: Option<String>,
-    limits: String,
-    points: Vec<Point<'a>>,
-    chart: Option<Chart>,
+    pub(super) name: &'a str,
+    pub(super) link: String,
+    pub(super) status: &'static str,
+    pub(super) class: &'static str,
+    pub(super) notes: Vec<String>,
+    pub(super) silenced: Option<String>,
+    pub(super) limits: String,
+    pub(super) points: Vec<Point<'a>>,
+    pub(super) chart: Option<Chart>,
 }
 
-struct Chart {
+pub(super) struct Chart {
     bands: Vec<String>,
     upper: Option<i64>,
     lower: Option<i64>,
@@ -60,12 +60,12 @@ struct Chart {
     told: String,
 }
 
-struct Point<'a> {
-    role: &'static str,
-    device: &'a str,
-    value: String,
-    when: String,
-    note: String,
+pub(super) struct Point<'a> {
+    pub(super) role: &'static str,
+    pub(super) device: &'a str,
+    pub(super) value: String,
+    pub(super) when: String,
+    pub(super) note: String,
 }
 
 struct Alarm {

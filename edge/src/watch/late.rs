@@ -11,7 +11,7 @@ use crate::store::journal::{Also, WAITING_MAX};
 use frostguard_shared::axis::{Correction, Measured, Placement};
 use frostguard_shared::reading::{READING_BYTES, Reading};
 use frostguard_shared::rules::reconcile::{reconcile, rename};
-use frostguard_shared::rules::{Effect, EpisodeKey, Record, State, refold, step};
+use frostguard_shared::rules::{Effect, EpisodeKey, Record, State, refold};
 use frostguard_shared::time::{DurationMs, RuleMs};
 use serde::{Deserialize, Serialize};
 
