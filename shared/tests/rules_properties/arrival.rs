@@ -40,7 +40,8 @@ fn as_they_come(begin: &State, records: &[Record]) -> State {
         let (next, effects) = frostguard_shared::rules::step(state.clone(), record);
         let is_late = record.at < state.frontier();
         if is_late && matches!(record.input, Input::Reading { .. }) {
-            let asks = |effect: &Effect| matches!(effect, Effect::NeedHistory { from, .. } if *from == record.at);
+            let asks =
+                |effect: &Effect| matches!(effect, Effect::NeedHistory { from, .. } if *from == record.at);
             assert!(effects.iter().all(asks), "a late reading asks for history and does nothing else");
             assert_eq!(next, state);
         }
@@ -185,4 +186,3 @@ fn time_of(effect: &Effect) -> Option<RuleMs> {
         Effect::NeedHistory { .. } => None,
     }
 }
-

@@ -50,8 +50,11 @@ fn an_alert_keeps_its_id_if_late_values_show_that_it_began_earlier() {
     lines.extend(values(95..100, "freezer", "-9.0"));
     lines.extend(values(115..140, "freezer", "-18.0"));
     let (written, _) = replayed(&site(), &lines);
-    let ids: std::collections::BTreeSet<&str> =
-        written.iter().filter_map(|line| line.get("alert")).map(|alert| alert["id"].as_str().unwrap()).collect();
+    let ids: std::collections::BTreeSet<&str> = written
+        .iter()
+        .filter_map(|line| line.get("alert"))
+        .map(|alert| alert["id"].as_str().unwrap())
+        .collect();
     assert_eq!(ids.into_iter().collect::<Vec<_>>(), [format!("freezer/air/temperature/warm/{}", at(100))]);
     assert_eq!(written.iter().filter(|line| line["page"] == true).count(), 1);
 }
@@ -64,7 +67,8 @@ fn the_end_is_the_same_in_whatever_order_the_lines_come() {
         let mut one = Single { course: Course::new(), written: Written::new(std::io::sink(), false) };
         replay(&site, lines.join("\n").as_bytes(), &mut one, None).unwrap();
         let state = one.course.state();
-        let alerts: Vec<_> = state.alerts().map(|(key, alert)| (*key, alert.severity, alert.cleared)).collect();
+        let alerts: Vec<_> =
+            state.alerts().map(|(key, alert)| (*key, alert.severity, alert.cleared)).collect();
         let status = site.units.iter().map(|unit| state.status(unit.id)).collect::<Vec<_>>();
         (alerts, status, state.frontier())
     };

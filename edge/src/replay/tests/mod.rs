@@ -67,7 +67,8 @@ fn short(line: &Value) -> String {
     let at: jiff::Timestamp = line["at"].as_str().unwrap().parse().unwrap();
     let seconds = (at.as_millisecond() - START) / 1_000;
     let word = |value: &Value| value.as_str().unwrap_or("").to_owned();
-    let mut parts = vec![format!("{}:{:02}", seconds / 60, seconds % 60), word(&line["unit"]), word(&line["status"])];
+    let mut parts =
+        vec![format!("{}:{:02}", seconds / 60, seconds % 60), word(&line["unit"]), word(&line["status"])];
     if let Some(alert) = line.get("alert") {
         let id = word(&alert["id"]);
         let kind: Vec<&str> = id.split('/').skip(1).take(3).collect();
@@ -115,7 +116,10 @@ fn a_line_carries_all_that_its_form_promises() {
     assert_eq!(raised["alert"]["type"], "alarm_active");
     assert_eq!(raised["alert"]["condition"], "active");
     assert_eq!((&raised["alert"]["ack"], &raised["alert"]["level"]), (&"none".into(), &0.into()));
-    assert_eq!((&raised["why"]["field"], &raised["why"]["value"]), (&"delay_minutes".into(), &600_000.into()));
+    assert_eq!(
+        (&raised["why"]["field"], &raised["why"]["value"]),
+        (&"delay_minutes".into(), &600_000.into())
+    );
     assert_eq!(raised["why"]["provenance"], "unit");
     assert!(raised["why"]["text"].as_str().unwrap().contains("-9.50"));
     assert_eq!(lines[2]["alert"]["condition"], "cleared");
@@ -176,7 +180,10 @@ fn an_acknowledgement_is_told_with_its_name_ends_by_itself_and_is_void_where_not
             STORY[2],
         ]
     );
-    assert_eq!((&written[2]["why"]["by"], &written[2]["alert"]["ack"]), (&"Maria".into(), &"acknowledged".into()));
+    assert_eq!(
+        (&written[2]["why"]["by"], &written[2]["alert"]["ack"]),
+        (&"Maria".into(), &"acknowledged".into())
+    );
     assert_eq!(written[3]["alert"]["ack"], "expired");
     assert_eq!(written[4]["alert"]["ack"], "expired");
 }
@@ -200,7 +207,8 @@ fn what_is_held_back_says_by_what_and_is_told_when_that_ends() {
 
 #[test]
 fn all_that_happens_to_an_alert_at_one_time_is_one_line_and_one_page() {
-    let site = SITE.replacen("severity = \"critical\"", "severity = \"warning\"\nmax_excursion_minutes = 10", 1);
+    let site =
+        SITE.replacen("severity = \"critical\"", "severity = \"warning\"\nmax_excursion_minutes = 10", 1);
     let lines = told(&site, &history());
     assert_eq!(lines[1], "30:00 freezer alarm_active air/temperature/warm critical raised PAGE");
     assert_eq!(lines.iter().filter(|line| line.starts_with("30:00")).count(), 1);
@@ -209,7 +217,8 @@ fn all_that_happens_to_an_alert_at_one_time_is_one_line_and_one_page() {
 #[test]
 fn the_status_that_was_written_last_is_the_status_of_the_engine() {
     let door = |minute, state| format!(r#"{{"at":{},"unit":"freezer","door":"{state}"}}"#, at(minute));
-    let mut lines = [history(), values(80..90, "fridge", "9.5"), vec![door(15, "open"), door(55, "closed")]].concat();
+    let mut lines =
+        [history(), values(80..90, "fridge", "9.5"), vec![door(15, "open"), door(55, "closed")]].concat();
     lines.sort_by_key(|line| Line::parse(line.as_bytes()).unwrap().at);
     for length in 1..=lines.len() {
         let site = Site::without_a_hub(text(SITE)).unwrap();
@@ -293,7 +302,10 @@ fn the_same_rules_differ_in_nothing_and_the_figures_say_so() {
 fn other_rules_are_compared_by_pages_excursions_and_minutes() {
     let slower = SITE.replacen("delay_minutes = 10", "delay_minutes = 12", 1);
     let lines = differences(&slower, &history());
-    assert_eq!((&lines[0]["difference"], &lines[0]["minutes_later"]), (&"later".into(), &serde_json::json!(2.0)));
+    assert_eq!(
+        (&lines[0]["difference"], &lines[0]["minutes_later"]),
+        (&"later".into(), &serde_json::json!(2.0))
+    );
     let looser = SITE.replacen("-15.0", "-9.0", 1);
     let lines = differences(&looser, &history());
     assert_eq!(lines[0]["difference"], "missed");
