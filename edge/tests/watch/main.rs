@@ -9,6 +9,7 @@ mod desired;
 mod epochs;
 mod outbox;
 mod page;
+mod people;
 mod record;
 mod sync;
 mod synced;
