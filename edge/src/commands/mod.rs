@@ -6,6 +6,7 @@
 mod ask;
 mod enrol;
 mod export;
+mod replay;
 mod status;
 mod why;
 
@@ -52,6 +53,8 @@ enum Command {
     Chain(ChainCommand),
     /// Write the record as a bundle for `frostguard-verify`; the hub may be running
     Export(export::Export),
+    /// Run rules over a history of lines of JSON, as fast as it can be read, and write what would have happened
+    Replay(replay::Replay),
     /// Make the hash of a PIN for the site document; reads the PIN from standard input
     Pin,
 }
@@ -105,6 +108,7 @@ impl Arguments {
                 at.load().and_then(|config| ask::verify(&config, json))
             }
             Command::Export(export) => export.run(),
+            Command::Replay(replay) => replay.run(),
             Command::Pin => ask::pin(),
         };
         match done {
