@@ -14,4 +14,5 @@ mod record;
 mod sync;
 mod synced;
 mod time_table;
+mod why;
 mod world;
