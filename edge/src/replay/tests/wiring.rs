@@ -106,13 +106,15 @@ fn other_rules_take_effect_where_their_line_stands() {
 
 #[test]
 fn a_battery_and_a_fault_are_of_the_sensor_and_a_log_is_of_the_unit() {
-    let battery = |minute, percent| format!(r#"{{"at":{},"unit":"fridge","battery_pct":{percent}}}"#, at(minute));
+    let battery =
+        |minute, percent| format!(r#"{{"at":{},"unit":"fridge","battery_pct":{percent}}}"#, at(minute));
     let mut lines = vec![value(0, "fridge", "4"), battery(1, 12)];
     lines.extend(values(2..10, "fridge", "4"));
     assert_eq!(ids(SITE, &lines), ["fridge/air/battery/-"]);
     let fault = |minute: i64| format!(r#"{{"at":{},"unit":"fridge","fault":true}}"#, at(minute));
     let lines: Vec<String> = std::iter::once(value(0, "fridge", "4")).chain((1..4).map(fault)).collect();
     assert_eq!(ids(SITE, &lines), ["fridge/air/fault/-"]);
-    let log = format!(r#"{{"at":{},"unit":"fridge","manual_log":{{"temperature_c":9.5,"by":"Maria"}}}}"#, at(0));
+    let log =
+        format!(r#"{{"at":{},"unit":"fridge","manual_log":{{"temperature_c":9.5,"by":"Maria"}}}}"#, at(0));
     assert_eq!(ids(SITE, &[log]), ["fridge/unit/temperature/warm"]);
 }
