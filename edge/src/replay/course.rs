@@ -60,7 +60,8 @@ impl<'a> Late<'a> {
         let after = self.after;
         self.outcome.changes.iter().map(move |revealed| {
             let episode = revealed.episode;
-            let is_news = !matches!(revealed.change, AlertChange::Cleared { .. }) && !called.contains(&episode);
+            let is_news =
+                !matches!(revealed.change, AlertChange::Cleared { .. }) && !called.contains(&episode);
             let sounds = after.sounding(&episode) == Some(Sounding::Sounding);
             let is_page = !revealed.retro && is_news && sounds;
             if is_page {
@@ -106,13 +107,13 @@ pub(super) struct Course {
 impl Course {
     pub(super) fn new() -> Self {
         let history = History::new(State::default());
-        Self {
-            state: State::default(),
-            history,
-            late: Vec::new(),
-            folded_again: None,
-            told: BTreeMap::new(),
-        }
+        Self { state: State::default(), history, late: Vec::new(), folded_again: None, told: BTreeMap::new() }
+    }
+
+    /// The state by now.
+    #[cfg(test)]
+    pub(super) fn state(&self) -> &State {
+        &self.state
     }
 
     /// Folds all entries of one instant.
@@ -146,7 +147,12 @@ impl Course {
     }
 
     /// The history ends with this time: what is due by then happens.
-    pub(super) fn end(&mut self, at: RuleMs, places: &Places, outcome: &mut impl Outcome) -> std::io::Result<()> {
+    pub(super) fn end(
+        &mut self,
+        at: RuleMs,
+        places: &Places,
+        outcome: &mut impl Outcome,
+    ) -> std::io::Result<()> {
         self.fold_late(places, outcome)?;
         self.pass(at + DurationMs(1), places, outcome)
     }
@@ -282,7 +288,8 @@ fn fold(state: &mut State, entries: &[Entry], taken: &mut Vec<Taken>) -> Vec<Eff
     {
         return stepped(state, record);
     }
-    let is_after_people = |record: &Record| matches!(record.input, Input::Shelved { .. } | Input::Unshelved { .. });
+    let is_after_people =
+        |record: &Record| matches!(record.input, Input::Shelved { .. } | Input::Unshelved { .. });
     let records = |after: bool| -> Vec<Record> {
         let all = entries.iter().filter_map(|entry| match &entry.act {
             Act::Record(record) if is_after_people(record) == after => Some(record.clone()),

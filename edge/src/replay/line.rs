@@ -42,7 +42,9 @@ pub enum LineError {
     #[error("there is no unit \"{0}\" in the site document")]
     UnknownUnit(String),
     /// A point that can be none of the unit's.
-    #[error("\"{point}\" is no point of the unit \"{unit}\"; points are air, probe1 to probe8, door, or device:channel")]
+    #[error(
+        "\"{point}\" is no point of the unit \"{unit}\"; points are air, probe1 to probe8, door, or device:channel"
+    )]
     UnknownPoint {
         /// The unit.
         unit: String,
@@ -381,11 +383,8 @@ impl<'a> Form<'a> {
         if let Some(shelve) = self.shelve {
             return shelve.said();
         }
-        let simple = [
-            (self.unshelve, OfUnit::Unshelve),
-            (self.quiet, OfUnit::Quiet),
-            (self.resolve, OfUnit::Resolve),
-        ];
+        let simple =
+            [(self.unshelve, OfUnit::Unshelve), (self.quiet, OfUnit::Quiet), (self.resolve, OfUnit::Resolve)];
         if let Some((form, said)) = simple.into_iter().find_map(|(form, said)| Some((form?, said))) {
             return Ok(Said::OfUnit(form.unit, said));
         }

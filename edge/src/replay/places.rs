@@ -149,7 +149,9 @@ impl Places {
                 unit.points.len() - 1
             }
         };
-        let Some(point) = unit.points.get_mut(place) else { return Err(LineError::UnknownUnit(String::new())) };
+        let Some(point) = unit.points.get_mut(place) else {
+            return Err(LineError::UnknownUnit(String::new()));
+        };
         if point.known_from.is_none_or(|known| at < known) {
             entries.push(assigned(unit.id, point, at, line));
         }

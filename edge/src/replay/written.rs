@@ -243,7 +243,8 @@ impl<W: Write> Written<W> {
         self.to.write_all(b"\n")
     }
 
-    fn status_of(&self, unit: UnitId) -> UnitStatus {
+    /// The status that was written last.
+    pub(super) fn status_of(&self, unit: UnitId) -> UnitStatus {
         self.status.get(&unit).copied().unwrap_or(UnitStatus::Ok)
     }
 

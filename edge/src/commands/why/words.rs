@@ -8,7 +8,8 @@ use frostguard_shared::ids::PointId;
 use frostguard_shared::quantity::CentiCelsius;
 use frostguard_shared::rules::field::{RuleField, Slot};
 use frostguard_shared::rules::{
-    Acknowledgement, Alert, AlertStatus, Basis, EpisodeKey, Held, Progress, Provenance, RegionNow, UnitStatus, Why,
+    Acknowledgement, Alert, AlertStatus, Basis, EpisodeKey, Held, Progress, Provenance, RegionNow,
+    UnitStatus, Why,
 };
 use frostguard_shared::time::{DurationMs, RuleMs};
 use serde_json::{Value, json};
@@ -33,7 +34,10 @@ fn value(basis: &Basis) -> String {
     let is_length = ["_minutes", "_seconds", "_hours", "_days", "_minutes_per_day"];
     if field.ends_with("_c") || field == "temp_max" || field == "temp_min" {
         celsius(value)
-    } else if field.ends_with("_door_open") || field.ends_with("_door_closed") || is_length.iter().any(|end| field.ends_with(end)) {
+    } else if field.ends_with("_door_open")
+        || field.ends_with("_door_closed")
+        || is_length.iter().any(|end| field.ends_with(end))
+    {
         DurationMs(value).to_string()
     } else if field.ends_with("_percent") {
         format!("{value} %")
@@ -108,7 +112,9 @@ impl Known<'_> {
 
     fn device(&self, point: PointId) -> String {
         let mut points = self.site.points().filter(|(_, _, known)| known.id == point);
-        points.next().map_or_else(|| point.to_string(), |(device, channel, _)| format!("{} {channel}", device.key))
+        points
+            .next()
+            .map_or_else(|| point.to_string(), |(device, channel, _)| format!("{} {channel}", device.key))
     }
 }
 
@@ -131,7 +137,10 @@ pub(super) fn people(known: &Known<'_>) -> String {
         line(&mut out, format_args!("  none is recorded"));
     }
     known.moves.iter().for_each(|event| moved(&mut out, known, event));
-    line(&mut out, format_args!("\nRules that somebody has set (all others are the system's defaults; --json has them)"));
+    line(
+        &mut out,
+        format_args!("\nRules that somebody has set (all others are the system's defaults; --json has them)"),
+    );
     rules(&mut out, known);
     out
 }
@@ -424,7 +433,8 @@ fn held(alert: &Alert) -> Vec<&'static str> {
         Held::BySchedule(_) => Some("schedule"),
         Held::ByShelve => Some("shelve"),
     };
-    let acknowledged = matches!(alert.acknowledgement, Acknowledgement::Until(_)).then_some("acknowledgement");
+    let acknowledged =
+        matches!(alert.acknowledgement, Acknowledgement::Until(_)).then_some("acknowledgement");
     let quiet = alert.quiet.until.map(|_| "quiet");
     by.into_iter().chain(acknowledged).chain(quiet).filter(|_| alert.is_active()).collect()
 }
