@@ -11,6 +11,7 @@ use super::schedule::Schedule;
 use super::unit_state::UnitState;
 use super::why;
 use crate::alarm::{Condition, Severity};
+use crate::ids::PointId;
 use crate::time::{DurationMs, RuleMs};
 
 /// Cleared alerts that nobody has acknowledged are kept for people to see, at most so many a unit; the oldest go first.
@@ -64,6 +65,27 @@ impl UnitState {
         let status = self.status();
         let unit = self.id;
         scene.effects.push(Effect::Transition(Transition { at, unit, point, region, from, to, status, why }));
+    }
+
+    /// A point that is not among the unit's any more had been heard so.
+    pub(super) fn point_retired(
+        &self,
+        at: RuleMs,
+        point: PointId,
+        heard: &'static str,
+        why: &Why,
+        scene: &mut Scene<'_>,
+    ) {
+        scene.effects.push(Effect::Transition(Transition {
+            at,
+            unit: self.id,
+            point: Some(point),
+            region: Region::Data,
+            from: heard,
+            to: "retired",
+            status: self.status(),
+            why: why.clone(),
+        }));
     }
 
     fn tell(&self, at: RuleMs, episode: EpisodeKey, change: AlertChange, page: Page, scene: &mut Scene<'_>) {
