@@ -35,6 +35,8 @@ struct UnitPlace {
     key: String,
     id: UnitId,
     points: Vec<PointPlace>,
+    /// True once the engine knew of a point of it: before that, nothing is known and nothing is told.
+    is_known: bool,
 }
 
 /// All units and points.
@@ -77,6 +79,11 @@ impl Places {
         self.units.iter().map(|unit| (unit.key.as_str(), unit.id))
     }
 
+    /// The units of which the engine knows a point.
+    pub(super) fn known(&self) -> impl Iterator<Item = UnitId> {
+        self.units.iter().filter(|unit| unit.is_known).map(|unit| unit.id)
+    }
+
     fn unit_id(&self, key: &Text<'_>) -> Result<(usize, UnitId), LineError> {
         let place = self.by_key.get(&*key.0).copied();
         let found = place.and_then(|place| Some((place, self.units.get(place)?.id)));
@@ -91,9 +98,10 @@ impl Places {
         let mut old: BTreeMap<UnitId, UnitPlace> =
             std::mem::take(&mut self.units).into_iter().map(|unit| (unit.id, unit)).collect();
         for unit in &site.units {
-            let known = old.remove(&unit.id).map(|unit| unit.points).unwrap_or_default();
-            let points = points_of(site, unit.id, known);
-            self.units.push(UnitPlace { key: unit.key.clone(), id: unit.id, points });
+            let known = old.remove(&unit.id);
+            let is_known = known.as_ref().is_some_and(|known| known.is_known);
+            let points = points_of(site, unit.id, known.map(|unit| unit.points).unwrap_or_default());
+            self.units.push(UnitPlace { key: unit.key.clone(), id: unit.id, points, is_known });
         }
         self.by_key = self.units.iter().enumerate().map(|(place, unit)| (unit.key.clone(), place)).collect();
         // Names of what is gone stay: its last alerts may still be told of.
@@ -124,6 +132,7 @@ impl Places {
         for point in unit.points.iter_mut().filter(|point| point.listed.is_some()) {
             // A door is known when it first moves; until then it has no state.
             if point.role != Role::Door && point.known_from.is_none() {
+                unit.is_known = true;
                 entries.push(assigned(unit.id, point, at, line));
             }
         }
@@ -153,6 +162,7 @@ impl Places {
             return Err(LineError::UnknownUnit(String::new()));
         };
         if point.known_from.is_none_or(|known| at < known) {
+            unit.is_known = true;
             entries.push(assigned(unit.id, point, at, line));
         }
         Ok(point.id)
