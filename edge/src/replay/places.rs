@@ -35,8 +35,6 @@ struct UnitPlace {
     key: String,
     id: UnitId,
     points: Vec<PointPlace>,
-    /// True once the engine knew of a point of it: before that, nothing is known and nothing is told.
-    is_known: bool,
 }
 
 /// All units and points.
@@ -79,11 +77,6 @@ impl Places {
         self.units.iter().map(|unit| (unit.key.as_str(), unit.id))
     }
 
-    /// The units of which the engine knows a point.
-    pub(super) fn known(&self) -> impl Iterator<Item = UnitId> {
-        self.units.iter().filter(|unit| unit.is_known).map(|unit| unit.id)
-    }
-
     fn unit_id(&self, key: &Text<'_>) -> Result<(usize, UnitId), LineError> {
         let place = self.by_key.get(&*key.0).copied();
         let found = place.and_then(|place| Some((place, self.units.get(place)?.id)));
@@ -98,10 +91,9 @@ impl Places {
         let mut old: BTreeMap<UnitId, UnitPlace> =
             std::mem::take(&mut self.units).into_iter().map(|unit| (unit.id, unit)).collect();
         for unit in &site.units {
-            let known = old.remove(&unit.id);
-            let is_known = known.as_ref().is_some_and(|known| known.is_known);
-            let points = points_of(site, unit.id, known.map(|unit| unit.points).unwrap_or_default());
-            self.units.push(UnitPlace { key: unit.key.clone(), id: unit.id, points, is_known });
+            let known = old.remove(&unit.id).map(|unit| unit.points).unwrap_or_default();
+            let points = points_of(site, unit.id, known);
+            self.units.push(UnitPlace { key: unit.key.clone(), id: unit.id, points });
         }
         self.by_key = self.units.iter().enumerate().map(|(place, unit)| (unit.key.clone(), place)).collect();
         // Names of what is gone stay: its last alerts may still be told of.
@@ -132,7 +124,6 @@ impl Places {
         for point in unit.points.iter_mut().filter(|point| point.listed.is_some()) {
             // A door is known when it first moves; until then it has no state.
             if point.role != Role::Door && point.known_from.is_none() {
-                unit.is_known = true;
                 entries.push(assigned(unit.id, point, at, line));
             }
         }
@@ -162,7 +153,6 @@ impl Places {
             return Err(LineError::UnknownUnit(String::new()));
         };
         if point.known_from.is_none_or(|known| at < known) {
-            unit.is_known = true;
             entries.push(assigned(unit.id, point, at, line));
         }
         Ok(point.id)
@@ -222,7 +212,7 @@ impl Places {
         if !has_sensor {
             return Ok(());
         }
-        let is_door = sensed.temperature.is_none() && named.is_some_and(|named| self.is_door(unit, named));
+        let is_door = sensed.temperature.is_none() && self.is_door(unit, named);
         let wanted = if is_door { Wanted::Door } else { Wanted::Sensor };
         let point = self.place(unit, named, wanted, when, entries)?;
         if let Some(temperature) = sensed.temperature {
@@ -237,9 +227,14 @@ impl Places {
         Ok(())
     }
 
-    fn is_door(&self, unit: usize, named: &Text<'_>) -> bool {
+    /// True if a battery, a fault or a replacement is of the door: it is named, or the unit has nothing else.
+    fn is_door(&self, unit: usize, named: Option<&Text<'_>>) -> bool {
         let points = self.units.get(unit).map(|unit| unit.points.as_slice()).unwrap_or_default();
-        find(points, Some(&*named.0), Wanted::Door).is_some() || &*named.0 == "door"
+        let door = find(points, named.map(|named| &*named.0), Wanted::Door);
+        match named {
+            Some(named) => door.is_some() || &*named.0 == "door",
+            None => door.is_some() && find(points, None, Wanted::Sensor).is_none(),
+        }
     }
 
     /// Another sensor stands in the place of the old one: the old one is gone, with all that it had alarmed about.
@@ -251,7 +246,7 @@ impl Places {
         entries: &mut Vec<Entry>,
     ) -> Result<(), LineError> {
         let (at, line) = when;
-        let is_door = point.is_some_and(|named| self.is_door(unit, named));
+        let is_door = self.is_door(unit, point);
         let wanted = if is_door { Wanted::Door } else { Wanted::Sensor };
         self.place(unit, point, wanted, when, entries)?;
         let Some(unit) = self.units.get_mut(unit) else { return Ok(()) };

@@ -375,7 +375,7 @@ impl<W: Write> Written<W> {
 
     /// Units of which nothing was said, and whose status is another all the same.
     fn statuses(&mut self, at: RuleMs, state: &State, text: &str, places: &Places) -> std::io::Result<()> {
-        for unit in places.known() {
+        for (_, unit) in places.keys() {
             let status = state.status(unit);
             if status != self.status_of(unit) {
                 self.of_status(at, unit, status, Some(&Why::because(text)), places)?;
