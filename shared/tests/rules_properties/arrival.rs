@@ -159,8 +159,8 @@ proptest! {
         let mut folding = History::of(plan, &items).folding;
         let mut last = folding.state.frontier();
         for _ in 0..60 {
-            let Some(due) = next_deadline(&folding.state) else { break };
-            prop_assert!(due >= last, "{:?} is due before {:?}", due, last);
+            // What changed rules make overdue is due now.
+            let Some(due) = next_deadline(&folding.state).map(|due| due.max(last)) else { break };
             prop_assert_eq!(folding.fold(&Record::tick(due)), vec![]);
             last = RuleMs(due.0 + 1);
             let effects = folding.fold(&Record::tick(last));
