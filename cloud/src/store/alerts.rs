@@ -76,7 +76,13 @@ async fn raise(tx: &mut TenantTx, hub: HubId, raised: &Raised) -> Result<u64, St
     let violated = match raised.episode.condition {
         Condition::TooWarm => Some("max"),
         Condition::TooCold => Some("min"),
-        Condition::Silent | Condition::SensorFault => None,
+        Condition::Silent
+        | Condition::SensorFault
+        | Condition::DoorOpen
+        | Condition::LowBattery
+        | Condition::ManualMissed
+        | Condition::CalibrationDue
+        | Condition::Unguarded => None,
     };
     let why = serde_json::json!({ "why": raised.why });
     query(
