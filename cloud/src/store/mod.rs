@@ -26,6 +26,7 @@ pub mod partitions;
 pub mod people;
 pub mod readings;
 pub mod rollups;
+pub mod rule_row;
 pub mod rules;
 pub mod safety;
 pub mod seals;
