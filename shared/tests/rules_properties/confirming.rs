@@ -3,9 +3,7 @@
 //! Must never ask the engine how long something may last.
 
 use frostguard_shared::ids::UnitId;
-use frostguard_shared::rules::{
-    Condition, Effect, Record, Severity, SiteRules, ThermalRule, UnitStatus,
-};
+use frostguard_shared::rules::{Condition, Effect, Record, Severity, SiteRules, ThermalRule, UnitStatus};
 use frostguard_shared::time::RuleMs;
 use proptest::prelude::*;
 
@@ -101,7 +99,7 @@ fn severity_of(folding: &Folding, condition: Condition) -> Option<Severity> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::config(96))]
 
     /// I1.
     #[test]
@@ -180,4 +178,3 @@ fn simple(mut plan: Plan) -> Plan {
     }
     plan
 }
-
