@@ -294,7 +294,6 @@ impl UnitState {
             point.cold.after_unknown_downtime();
             point.door.forget();
         }
-        self.mask.stop(scene.calendar);
         if self.shelved.is_some() {
             scene.effects.push(Effect::ShelveEnded { at, unit: self.id });
             self.unshelve(at, scene);
