@@ -231,7 +231,7 @@ impl Fold {
     fn excuse(&mut self, length: DurationMs) {
         for unit in &mut self.state.units {
             for point in &mut unit.points {
-                point.data.shift(length);
+                point.data.excuse(length);
                 point.instrument.shift(length);
             }
         }
