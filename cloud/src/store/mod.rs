@@ -18,6 +18,7 @@ pub mod events;
 pub mod export;
 pub mod fleet;
 pub mod live;
+pub mod manual_logs;
 pub mod marks;
 pub mod migrate;
 pub mod operators;

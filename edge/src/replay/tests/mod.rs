@@ -28,6 +28,11 @@ temp_max_c = 8.0
 delay_minutes = 10
 "#;
 
+/// The site with nothing but the freezer.
+pub(super) fn freezer_alone() -> String {
+    SITE.split("[units.fridge]").next().unwrap_or_default().to_owned()
+}
+
 pub(super) const MINUTE: i64 = 60_000;
 /// 2026-03-02T07:00:00Z
 pub(super) const START: i64 = 1_772_434_800_000;
@@ -82,11 +87,15 @@ fn short(line: &Value) -> String {
     parts.join(" ")
 }
 
-/// An excursion of the freezer from minute 20 to 50, and a fridge that is well.
+/// An excursion of the freezer from minute 20 to 34, and a fridge that is well.
 fn history() -> Vec<String> {
+    excursion(20..34)
+}
+
+fn excursion(minutes: std::ops::Range<i64>) -> Vec<String> {
     let mut lines = Vec::new();
     for minute in 0..70 {
-        let celsius = if (20..50).contains(&minute) { "-9.5" } else { "-18.0" };
+        let celsius = if minutes.contains(&minute) { "-9.5" } else { "-18.0" };
         lines.push(value(minute, "freezer", celsius));
         lines.push(value(minute, "fridge", "4"));
     }
@@ -96,14 +105,13 @@ fn history() -> Vec<String> {
 const STORY: [&str; 4] = [
     "20:00 freezer excursion",
     "30:00 freezer alarm_active air/temperature/warm critical raised PAGE",
-    "60:00 freezer restoring air/temperature/warm critical cleared",
-    "70:00 freezer ok",
+    "44:00 freezer restoring air/temperature/warm critical cleared",
+    "54:00 freezer ok",
 ];
 
 #[test]
 fn a_history_is_told_as_it_would_have_happened() {
-    let lines = [history(), vec![value(70, "freezer", "-18.0")]].concat();
-    assert_eq!(told(SITE, &lines), STORY);
+    assert_eq!(told(SITE, &history()), STORY);
 }
 
 #[test]
@@ -124,7 +132,7 @@ fn a_line_carries_all_that_its_form_promises() {
     assert!(raised["why"]["text"].as_str().unwrap().contains("-9.50"));
     assert_eq!(lines[2]["alert"]["condition"], "cleared");
     assert_eq!(lines[0].get("alert"), None);
-    assert_eq!((summary.lines, summary.written), (140, Counts { lines: 3, pages: 1 }));
+    assert_eq!((summary.lines, summary.written), (140, Counts { lines: 4, pages: 1 }));
 }
 
 #[test]
@@ -133,7 +141,7 @@ fn lines_of_one_time_count_as_simultaneous_whatever_their_order() {
     for pair in lines.chunks_mut(2) {
         pair.reverse();
     }
-    assert_eq!(told(SITE, &lines), STORY[..3]);
+    assert_eq!(told(SITE, &lines), STORY);
     let door = |minute, state| format!(r#"{{"at":{},"unit":"freezer","door":"{state}"}}"#, at(minute));
     let one = [vec![door(25, "open"), value(25, "freezer", "-9.5")], history()].concat();
     let other = [vec![value(25, "freezer", "-9.5"), door(25, "open")], history()].concat();
@@ -151,7 +159,7 @@ fn it_does_not_matter_how_often_time_is_told_to_pass() {
         lines.push(format!(r#"{{"at":{},"tick":true}}"#, START + second * 1_000));
     }
     lines.sort_by_key(|line| Line::parse(line.as_bytes()).unwrap().at);
-    assert_eq!(told(SITE, &lines), STORY[..3]);
+    assert_eq!(told(SITE, &lines), STORY);
 }
 
 #[test]
@@ -165,7 +173,7 @@ fn what_is_due_at_the_last_line_has_happened_and_no_more() {
 #[test]
 fn an_acknowledgement_is_told_with_its_name_ends_by_itself_and_is_void_where_nothing_is_active() {
     let ack = |minute| format!(r#"{{"at":{},"ack":{{"unit":"freezer","by":"Maria"}}}}"#, at(minute));
-    let mut lines = history();
+    let mut lines = excursion(20..50);
     lines.insert(20, ack(9));
     lines.insert(63, ack(31));
     let (written, _) = replayed(SITE, &lines);
@@ -177,7 +185,7 @@ fn an_acknowledgement_is_told_with_its_name_ends_by_itself_and_is_void_where_not
             STORY[1],
             "31:00 freezer alarm_active air/temperature/warm critical acknowledged",
             "46:00 freezer alarm_active air/temperature/warm critical ack_expired PAGE",
-            STORY[2],
+            "60:00 freezer restoring air/temperature/warm critical cleared",
         ]
     );
     assert_eq!(
@@ -239,7 +247,7 @@ fn a_wrong_line_ends_the_replay_with_its_number_after_what_came_before() {
     let options = Options { keep_going: None, regions: false };
     let fault = run(text(SITE), lines.join("\n").as_bytes(), &mut out, options).unwrap_err();
     assert_eq!(fault.to_string(), "line 102: there is no unit \"frezer\" in the site document");
-    assert_eq!(out.split(|byte| *byte == b'\n').count(), 3, "two lines, each with its end");
+    assert_eq!(String::from_utf8(out).unwrap().lines().count(), 3);
 }
 
 #[test]
@@ -273,7 +281,7 @@ fn moves_of_regions_are_written_if_they_are_asked_for() {
     assert!(moves.iter().any(|region| {
         region["name"] == "thermal" && region["point"] == "air" && region["to"] == "pending"
     }));
-    assert_eq!(lines.len() - moves.len(), 3);
+    assert_eq!(lines.len() - moves.len(), STORY.len());
 }
 
 #[test]
