@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_edge::site::rules_hash;
+use frostguard_edge::store;
 use frostguard_edge::store::outbox::{Outbox, Wanted};
-use frostguard_edge::store::{self};
 use frostguard_shared::chain::Hash;
 use frostguard_shared::checkpoint::Checkpoint;
 use frostguard_shared::event::{Event, Fact};
@@ -46,11 +46,10 @@ impl Held {
         records
     }
 
-    /// The state that follows, at the last record's time.
-    fn folded(&self) -> State {
+    /// The state that follows, at a time after all of it.
+    fn folded(&self, at: RuleMs) -> State {
         let mut records = self.records();
-        let last = records.iter().map(|record| record.at).max().unwrap();
-        records.push(Record::tick(last));
+        records.push(Record::tick(at));
         refold(State::default(), records).0
     }
 }
@@ -190,7 +189,7 @@ fn from_a_recorded_day_hub_and_cloud_fold_the_same_bytes() {
         assert!(kinds(kind) > 0, "the day has no {kind}");
     }
     assert!(hub.readings.iter().any(|reading| reading.age_ms > 0), "something came late");
-    let (of_hub, of_cloud) = (hub.folded(), cloud.folded());
+    let (of_hub, of_cloud) = (hub.folded(lived.frontier()), cloud.folded(lived.frontier()));
     assert!(bytes(&of_hub) == bytes(&of_cloud), "the hub's: {of_hub:#?}\nthe cloud's: {of_cloud:#?}");
     assert!(bytes(&of_hub) == bytes(&lived), "folded at once: {of_hub:#?}\nlived: {lived:#?}");
     let freezer = day.site().units.iter().find(|unit| unit.key == "freezer").unwrap();
