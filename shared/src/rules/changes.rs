@@ -92,10 +92,11 @@ impl Fold {
     fn retire(&mut self, point: PointId, at: RuleMs, why: &Why) {
         let Some(place) = self.state.place(point) else { return };
         self.with(place.unit, at, |unit, scene| {
-            unit.points.remove(place.point);
+            let heard = unit.points.remove(place.point).data.heard.word();
             for condition in Condition::ALL {
                 unit.clear(condition, at, why.clone(), scene);
             }
+            unit.point_retired(at, point, heard, why, scene);
         });
         self.state.index();
     }

@@ -11,6 +11,7 @@ use super::schedule::Schedule;
 use super::unit_state::UnitState;
 use super::why;
 use crate::alarm::{Condition, Severity};
+use crate::ids::PointId;
 use crate::time::{DurationMs, RuleMs};
 
 /// Cleared alerts that nobody has acknowledged are kept for people to see, at most so many a unit; the oldest go first.
@@ -23,12 +24,19 @@ pub(super) struct Cause {
     tier: u8,
     /// Nothing holds it back, and whoever is on it has to look again.
     demands: bool,
+    /// It had ended, and comes back.
+    returns: bool,
 }
 
 impl Cause {
     /// A rule of so much severity.
     pub(super) fn of(severity: Severity, tier: usize) -> Self {
-        Self { severity, tier: u8::try_from(tier).unwrap_or_default(), demands: false }
+        Self { severity, tier: u8::try_from(tier).unwrap_or_default(), demands: false, returns: false }
+    }
+
+    /// The same, of what had ended and comes back.
+    pub(super) fn returning(severity: Severity, tier: usize) -> Self {
+        Self { returns: true, ..Self::of(severity, tier) }
     }
 
     /// An excursion that has lasted for as long as anything may hold it back.
@@ -66,6 +74,27 @@ impl UnitState {
         scene.effects.push(Effect::Transition(Transition { at, unit, point, region, from, to, status, why }));
     }
 
+    /// A point that is not among the unit's any more had been heard so.
+    pub(super) fn point_retired(
+        &self,
+        at: RuleMs,
+        point: PointId,
+        heard: &'static str,
+        why: &Why,
+        scene: &mut Scene<'_>,
+    ) {
+        scene.effects.push(Effect::Transition(Transition {
+            at,
+            unit: self.id,
+            point: Some(point),
+            region: Region::Data,
+            from: heard,
+            to: "retired",
+            status: self.status(),
+            why: why.clone(),
+        }));
+    }
+
     fn tell(&self, at: RuleMs, episode: EpisodeKey, change: AlertChange, page: Page, scene: &mut Scene<'_>) {
         scene.effects.push(Effect::Alert { at, episode, change, page });
     }
@@ -86,7 +115,7 @@ impl UnitState {
         let hours = self.hours(key.condition, alert.tier);
         let Some((_, alert)) = self.alerts.get_mut(place) else { return Page::NotNeeded };
         if ask != Ask::Demand {
-            if shelved {
+            if shelved && !alert.demanded {
                 alert.hold(Held::ByShelve);
                 return Page::HeldByShelve;
             }
@@ -129,7 +158,7 @@ impl UnitState {
             self.upgrade(place, at, cause, why, scene);
             return;
         }
-        let watched = self.is_recovering(episode.condition);
+        let watched = cause.returns || self.is_recovering(episode.condition);
         let before = self
             .alerts
             .iter()
@@ -137,7 +166,11 @@ impl UnitState {
         match before {
             Some(place) => self.relapse(place, at, cause, why, scene),
             None => {
-                self.alerts.push((episode, Alert::raised(cause.severity, cause.tier, at)));
+                let mut alert = Alert::raised(cause.severity, cause.tier, at);
+                if cause.demands {
+                    alert.demand();
+                }
+                self.alerts.push((episode, alert));
                 let ask = if cause.demands { Ask::Demand } else { Ask::News };
                 let page = self.page(self.alerts.len() - 1, at, ask, scene);
                 let change = AlertChange::Raised { severity: cause.severity, why };
@@ -278,7 +311,8 @@ impl UnitState {
         let why = Why::because("people were asked not to be told of this unit for a while")
             .with("shelved_ms", (until - at).0);
         self.transition(at, None, Region::Supervision, [from, "shelved"], why, scene);
-        for (_, alert) in self.alerts.iter_mut().filter(|(_, alert)| alert.is_active()) {
+        let silenced = |alert: &Alert| alert.is_active() && !alert.demanded;
+        for (_, alert) in self.alerts.iter_mut().filter(|(_, alert)| silenced(alert)) {
             alert.hold(Held::ByShelve);
         }
     }
@@ -306,7 +340,7 @@ impl UnitState {
         for place in 0..self.alerts.len() {
             let Some((key, alert)) = self.alerts.get(place).copied() else { return };
             if key.condition.is_thermal() && alert.is_active() && alert.severity < Severity::Critical {
-                let cause = Cause { severity: Severity::Critical, tier: alert.tier, demands: false };
+                let cause = Cause::of(Severity::Critical, usize::from(alert.tier));
                 self.upgrade(place, at, cause, why::neighbour(), scene);
             }
         }
@@ -338,9 +372,7 @@ impl UnitState {
         }
         self.manual.shift(jump);
         self.shelved = self.shelved.map(|until| until + jump);
-        if self.is_masking() {
-            self.mask_skipped = self.mask_skipped + jump;
-        }
+        self.mask_from = self.banked + jump;
         self.defrosting.shift(jump);
     }
 }

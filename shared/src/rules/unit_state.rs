@@ -77,13 +77,15 @@ pub(super) struct UnitState {
     pub(super) manual: Manual,
     pub(super) mask: Mask,
     pub(super) mask_ends: Option<RuleMs>,
-    /// How much of the time to come is a jump of the axis, in which a door excuses nothing.
-    pub(super) mask_skipped: DurationMs,
+    /// The far end of the last jump of the axis: time before it is no elapsed time, and spends nothing of the budget.
+    pub(super) mask_from: RuleMs,
     pub(super) defrosting: Defrosting,
     pub(super) shelved: Option<RuleMs>,
     pub(super) unguarded: Option<RuleMs>,
     /// Until when time has been banked.
     pub(super) banked: RuleMs,
+    /// Since when the calendar is reckoned as it is: what it makes due is due no earlier.
+    pub(super) reckoned: RuleMs,
 }
 
 impl UnitState {
@@ -97,11 +99,12 @@ impl UnitState {
             manual: Manual::default(),
             mask: Mask::default(),
             mask_ends: None,
-            mask_skipped: DurationMs(0),
+            mask_from: RuleMs::default(),
             defrosting: Defrosting::default(),
             shelved: None,
             unguarded: None,
             banked: RuleMs::default(),
+            reckoned: RuleMs::default(),
         }
     }
 
@@ -239,9 +242,7 @@ impl UnitState {
         if length.0 > 0 && self.has_open_excursion() {
             let classes = self.classes();
             if self.is_masking() {
-                let skipped = self.mask_skipped.min(length);
-                self.mask_skipped = DurationMs(self.mask_skipped.0 - skipped.0);
-                self.mask.spend(DurationMs(length.0 - skipped.0));
+                self.mask.spend((at - self.banked.max(self.mask_from)).max(DurationMs(0)));
             }
             for point in &mut self.points {
                 point.warm.bank(length, |tier| classes.get(tier).copied().unwrap_or(Class::Closed));
@@ -278,6 +279,7 @@ impl UnitState {
 
     /// The rules or the clock changed: everything that the calendar decides is reckoned anew.
     pub(super) fn reckon(&mut self, at: RuleMs, scene: &Scene<'_>) {
+        self.reckoned = at;
         self.mask.renew(at, scene.calendar);
         self.mask_ends = scene.calendar.next_day(at);
         self.look_at_defrost(at, scene);
@@ -300,7 +302,7 @@ impl UnitState {
             return None;
         }
         let exhausted =
-            self.is_masking().then(|| self.banked + self.mask_skipped + self.mask.left(&self.rules.door));
+            self.is_masking().then(|| self.banked.max(self.mask_from) + self.mask.left(&self.rules.door));
         let renewed = self.mask_ends.filter(|_| self.is_surely_open());
         let defrost = [self.defrosting.signalled, self.defrosting.changes];
         defrost.into_iter().chain([exhausted, renewed]).flatten().min()
@@ -332,7 +334,9 @@ impl UnitState {
             }
             offer(point.battery_due(&self.rules), Due::Battery(place));
         }
-        offer(self.manual.worsens_at(&self.rules, self.listened()), Due::Manual);
+        let fixed = self.rules.manual.required.value;
+        let pressing = self.manual.worsens_at(&self.rules, self.listened());
+        offer(pressing.map(|at| if fixed { at.max(self.reckoned) } else { at }), Due::Manual);
         offer(self.shelved, Due::Shelve);
         for (place, (_, alert)) in self.alerts.iter().enumerate() {
             offer(alert.ends_at(), Due::Alert(place));
@@ -346,7 +350,7 @@ impl UnitState {
         let due = point.calibration.due.filter(|_| rule.telling.enabled.value && calendar.is_trusted())?;
         point.calibration_due.is_none().then(|| {
             let due = calendar.rule_of(due);
-            RuleMs(due.0.saturating_sub(rule.lead.value.0)).max(self.banked)
+            RuleMs(due.0.saturating_sub(rule.lead.value.0)).max(self.banked).max(self.reckoned)
         })
     }
 
