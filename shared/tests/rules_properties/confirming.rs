@@ -3,7 +3,6 @@
 //! Must never ask the engine how long something may last.
 
 use frostguard_shared::ids::UnitId;
-use frostguard_shared::rules::field::Trigger;
 use frostguard_shared::rules::{Condition, Effect, Record, Severity, SiteRules, ThermalRule, UnitStatus};
 use frostguard_shared::time::RuleMs;
 use proptest::prelude::*;
@@ -23,11 +22,9 @@ fn is_outside(rules: &SiteRules, unit: UnitId, value: i32) -> bool {
     })
 }
 
-/// How long nothing can hold back an alarm of a violation that goes on. Where the time of a simulated product is added up,
-/// that is for the product to say.
+/// How long nothing can hold back an alarm of a violation that goes on.
 fn cap(tier: &ThermalRule) -> i64 {
-    let is_product = tier.product_tau.value.is_some() && tier.trigger.value == Trigger::Cumulative;
-    tier.max_excursion.value.filter(|_| !is_product).map_or(i64::MAX, |cap| cap.0)
+    tier.max_excursion.value.map_or(i64::MAX, |cap| cap.0)
 }
 
 /// The shortest and the longest time for which a tier's delays can hold back an alarm of a violation that goes on.
