@@ -5,7 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 /// The alert types of the database.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum AlertType {
     /// A temperature out of its limits.
@@ -25,6 +25,17 @@ pub enum AlertType {
 }
 
 impl AlertType {
+    /// All of them, in the order of the database's list.
+    pub const ALL: [Self; 7] = [
+        Self::AlarmActive,
+        Self::MonitoringInterrupted,
+        Self::MissedManualEntry,
+        Self::LowBattery,
+        Self::SensorFault,
+        Self::DoorOpen,
+        Self::CalibrationDue,
+    ];
+
     /// The word in documents and in the database.
     pub const fn word(self) -> &'static str {
         match self {
@@ -51,17 +62,42 @@ pub enum Condition {
     Silent,
     /// No believable value.
     SensorFault,
+    /// The door stands open.
+    DoorOpen,
+    /// The battery is low.
+    LowBattery,
+    /// A log by hand is overdue.
+    ManualMissed,
+    /// A calibration is due.
+    CalibrationDue,
+    /// There is no limit that a temperature could be held against.
+    Unguarded,
 }
 
 impl Condition {
-    pub(crate) const ALL: [Self; 4] = [Self::TooWarm, Self::TooCold, Self::Silent, Self::SensorFault];
+    /// All of them.
+    pub const ALL: [Self; 9] = [
+        Self::TooWarm,
+        Self::TooCold,
+        Self::Silent,
+        Self::SensorFault,
+        Self::DoorOpen,
+        Self::LowBattery,
+        Self::ManualMissed,
+        Self::CalibrationDue,
+        Self::Unguarded,
+    ];
 
     /// The alert type it raises.
     pub const fn alert_type(self) -> AlertType {
         match self {
             Self::TooWarm | Self::TooCold => AlertType::AlarmActive,
-            Self::Silent => AlertType::MonitoringInterrupted,
+            Self::Silent | Self::Unguarded => AlertType::MonitoringInterrupted,
             Self::SensorFault => AlertType::SensorFault,
+            Self::DoorOpen => AlertType::DoorOpen,
+            Self::LowBattery => AlertType::LowBattery,
+            Self::ManualMissed => AlertType::MissedManualEntry,
+            Self::CalibrationDue => AlertType::CalibrationDue,
         }
     }
     /// The word in documents.
@@ -71,21 +107,35 @@ impl Condition {
             Self::TooCold => "too_cold",
             Self::Silent => "silent",
             Self::SensorFault => "sensor_fault",
+            Self::DoorOpen => "door_open",
+            Self::LowBattery => "low_battery",
+            Self::ManualMissed => "manual_missed",
+            Self::CalibrationDue => "calibration_due",
+            Self::Unguarded => "unguarded",
         }
     }
     /// Kind and side as they stand in an episode's key.
-    pub(crate) const fn key(self) -> &'static str {
+    pub const fn key(self) -> &'static str {
         match self {
             Self::TooWarm => "temperature/warm",
             Self::TooCold => "temperature/cold",
             Self::Silent => "silence/-",
             Self::SensorFault => "fault/-",
+            Self::DoorOpen => "door/-",
+            Self::LowBattery => "battery/-",
+            Self::ManualMissed => "manual/-",
+            Self::CalibrationDue => "calibration/-",
+            Self::Unguarded => "limits/-",
         }
+    }
+    /// True if it is about a temperature out of its limits.
+    pub const fn is_thermal(self) -> bool {
+        matches!(self, Self::TooWarm | Self::TooCold)
     }
 }
 
 /// How urgent an alert is.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug, Serialize, Deserialize)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
     /// To be known.

@@ -161,6 +161,8 @@ pub struct CentiDegrees(i32);
 impl CentiDegrees {
     /// 0.50 °C.
     pub const HALF_A_DEGREE: Self = Self(50);
+    /// 15.00 °C.
+    pub const FIFTEEN_DEGREES: Self = Self(1_500);
 
     /// A difference of so many hundredths of a degree.
     ///

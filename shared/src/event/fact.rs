@@ -10,7 +10,7 @@ use crate::chain::Hash;
 use crate::ids::{CommandId, EpochId, SiteId};
 use crate::point::{Channel, Role};
 use crate::reading::Door;
-use crate::rules::{EpisodeKey, Region, UnitStatus, Why};
+use crate::rules::{Defrost, EpisodeKey, Region, UnitStatus, Why};
 use crate::signature::PublicKey;
 use crate::time::RuleMs;
 use serde::{Deserialize, Serialize};
@@ -94,6 +94,16 @@ pub enum CommandOutcome {
     Refused,
     /// It came too late.
     Expired,
+}
+
+/// What ended the silence of a unit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ShelveEnd {
+    /// Its time was over, or nobody knows how long the hub was down.
+    Time,
+    /// A person ended it.
+    Person,
 }
 
 /// One thing that a self-test tried.
@@ -292,6 +302,59 @@ facts! {
         since_ms: RuleMs,
         /// Why.
         why: Why,
+    },
+    /// An alert became more urgent, or has to be told again though somebody was on it.
+    AlertUpgraded = "alert.upgraded/1" {
+        /// The episode.
+        episode: EpisodeKey,
+        /// How urgent now.
+        severity: Severity,
+        /// When, on the rule axis.
+        since_ms: RuleMs,
+        /// Why.
+        why: Why,
+    },
+    /// Nobody had acknowledged an alert for too long.
+    AlertEscalated = "alert.escalated/1" {
+        /// The episode.
+        episode: EpisodeKey,
+        /// The level that it reached.
+        level: u8,
+        /// When, on the rule axis.
+        since_ms: RuleMs,
+    },
+    /// A person is done with an alert whose condition had ended.
+    AlertResolved = "alert.resolved/1" {
+        /// The episode.
+        episode: EpisodeKey,
+    },
+    /// A person silenced the alerts of a unit for a while.
+    ShelveStarted = "shelve.started/1" {
+        /// Until when.
+        until_ms: RuleMs,
+        /// Why, in the person's words.
+        reason: String,
+    },
+    /// The silence of a unit ended.
+    ShelveEnded = "shelve.ended/1" {
+        /// What ended it.
+        by: ShelveEnd,
+    },
+    /// A person logged a temperature by hand.
+    ManualLogRecorded = "manual_log.recorded/1" {
+        /// What was read, if it could be read.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        temperature_centi_c: Option<i32>,
+        /// When it was read, on the rule axis.
+        taken_ms: RuleMs,
+        /// What the person adds.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        note: Option<String>,
+    },
+    /// A unit began to defrost, or is done with it.
+    DefrostChanged = "defrost.changed/1" {
+        /// Which of the two.
+        defrost: Defrost,
     },
     /// A door opened or closed.
     DoorChanged = "door.changed/1" {

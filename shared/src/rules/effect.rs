@@ -80,6 +80,35 @@ pub enum Region {
     Data,
     /// Whether a point's values are to be believed.
     Instrument,
+    /// Whether a door stands open.
+    Door,
+    /// Whether a log by hand is due.
+    Manual,
+    /// Whether a unit's alerts are silenced for a while.
+    Supervision,
+    /// What is left of a point's battery.
+    Battery,
+    /// Whether a point's calibration holds.
+    Calibration,
+    /// Whether there is any limit to guard.
+    Limits,
+}
+
+impl Region {
+    /// The word in documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Thermal => "thermal",
+            Self::Data => "data",
+            Self::Instrument => "instrument",
+            Self::Door => "door",
+            Self::Manual => "manual",
+            Self::Supervision => "supervision",
+            Self::Battery => "battery",
+            Self::Calibration => "calibration",
+            Self::Limits => "limits",
+        }
+    }
 }
 
 /// The one status of a unit, projected from its regions.
@@ -167,8 +196,8 @@ pub struct Transition {
     pub at: RuleMs,
     /// The unit.
     pub unit: UnitId,
-    /// The point.
-    pub point: PointId,
+    /// The point, unless the region is the unit's own.
+    pub point: Option<PointId>,
     /// The region.
     pub region: Region,
     /// Its state before.
@@ -191,6 +220,13 @@ pub enum AlertChange {
         /// Why.
         why: Why,
     },
+    /// It became more urgent, or has to be told again though somebody was on it.
+    Upgraded {
+        /// How urgent now.
+        severity: Severity,
+        /// Why.
+        why: Why,
+    },
     /// Its condition ended.
     Cleared {
         /// Why.
@@ -203,6 +239,52 @@ pub enum AlertChange {
     },
     /// Its acknowledgement expired while the condition was active.
     AckExpired,
+    /// Nobody has acknowledged it for too long.
+    Escalated {
+        /// The level that it has reached.
+        level: u8,
+    },
+    /// It is told again: nobody is on it after its last level, its hours began, or its silence ended.
+    Told {
+        /// Why.
+        why: Why,
+    },
+}
+
+/// Whether people are told of a change, and if not, what holds it back.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Page {
+    /// They are.
+    Sent,
+    /// It is nothing to tell anybody of.
+    NotNeeded,
+    /// It is outside the hours of its rule; it is told when they begin.
+    HeldBySchedule,
+    /// The unit is shelved; it is told when that ends.
+    HeldByShelve,
+    /// Somebody is on it.
+    HeldByAcknowledgement,
+    /// It was told of less than half an hour ago.
+    HeldByRecentPage,
+}
+
+impl Page {
+    /// True if people are told.
+    pub const fn is_sent(self) -> bool {
+        matches!(self, Self::Sent)
+    }
+    /// The word in documents.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Sent => "sent",
+            Self::NotNeeded => "not_needed",
+            Self::HeldBySchedule => "held_by_schedule",
+            Self::HeldByShelve => "held_by_shelve",
+            Self::HeldByAcknowledgement => "held_by_acknowledgement",
+            Self::HeldByRecentPage => "held_by_recent_page",
+        }
+    }
 }
 
 /// What the caller has to do: record it first, then perform it.
@@ -218,6 +300,15 @@ pub enum Effect {
         episode: EpisodeKey,
         /// What happened.
         change: AlertChange,
+        /// Whether people are told.
+        page: Page,
+    },
+    /// Record that the silence of a unit ended by itself.
+    ShelveEnded {
+        /// When, on the rule axis.
+        at: RuleMs,
+        /// The unit.
+        unit: UnitId,
     },
     /// A record belongs earlier than what is folded: fetch a snapshot from before it, and what follows, and refold.
     NeedHistory {

@@ -1,17 +1,16 @@
 //! The fold: one record after another moves the state.
 //!
-//! Owns how a record reaches its point, how deadlines fire, and what downtime, jumps of the axis and changed rules
-//! mean. What a value means for its point's regions is in `regions`.
+//! Owns how a record reaches its unit, how deadlines fire, and what downtime and jumps of the axis mean. What a record means
+//! for a unit is in the units' own files; what changed rules mean is in `changes`.
 
-use super::alert::Acknowledgement;
-use super::config::SiteRules;
-use super::effect::{AlertChange, Effect, EpisodeKey, Region, Why};
+use super::effect::Effect;
 use super::record::{Input, Record};
-use super::state::{Due, PointState, Side, State};
-use super::thermal::Thermal;
-use crate::ids::PointId;
-use crate::point::Assignment;
-use crate::time::{DurationMs, RuleMs};
+use super::scene::Scene;
+use super::state::State;
+use super::unit_state::{Due, UnitState};
+use super::why::Doubt;
+use crate::ids::{PointId, UnitId};
+use crate::time::{DurationMs, RuleMs, Trust};
 
 /// A state on its way through a record, with the effects so far.
 pub(super) struct Fold {
@@ -34,9 +33,8 @@ impl Fold {
     pub(super) fn is_worse(&self, one: &Record, other: &Record) -> bool {
         let distance = |record: &Record| match record.input {
             Input::Reading { point, temperature, .. } => {
-                let unit = self.state.points.get(&point).map(|state| state.assignment.unit);
-                let thermal = unit.and_then(|unit| self.state.unit_rules(unit).thermal);
-                thermal.map_or(0, |rule| rule.distance(temperature))
+                let unit = self.state.place(point).and_then(|place| self.state.units.get(place.unit));
+                unit.map_or(0, |unit| unit.rules.distance(temperature))
             }
             _ => 0,
         };
@@ -49,193 +47,256 @@ impl Fold {
             self.late(record);
             return;
         }
-        match &record.input {
-            Input::Started { down_from, known } => self.started(at, *down_from, *known),
-            _ => self.fire_before(at),
+        if let Input::Started { down_from, known, trust } = record.input {
+            self.started(at, down_from, known, trust);
+            self.state.frontier = at;
+            return;
         }
+        self.fire_before(at);
         self.state.frontier = at;
         match &record.input {
             Input::Started { .. } | Input::Tick | Input::Recovered { .. } => {}
-            Input::ClockCorrected { to } => self.shift(*to - at),
+            Input::ClockCorrected { to, offset } => {
+                self.all(at, |_, _| {});
+                self.shift(*to - at);
+                self.state.calendar.set_offset(*offset);
+                self.state.calendar.set_trusted(true);
+                self.reckon(at, *to);
+            }
+            Input::ClockUntrusted => {
+                self.state.calendar.set_trusted(false);
+                self.reckon(at, at);
+            }
             Input::Deaf { until, length } => {
                 self.excuse(*length);
                 self.excused = Some(*until);
             }
             Input::RulesApplied(rules) => self.apply_rules(at, rules),
             Input::Assigned(assignment) => self.assign(*assignment),
+            input => self.take_unit(at, input),
+        }
+    }
+
+    /// Records that concern one unit.
+    fn take_unit(&mut self, at: RuleMs, input: &Input) {
+        match input {
             Input::Door { point, door } => {
-                if let Some(state) = self.state.points.get_mut(point) {
-                    state.door = Some(*door);
-                }
+                self.at_point(*point, at, |unit, place, scene| unit.door_moved(place, at, *door, scene));
             }
-            Input::Reading { point, temperature, quality, live } => {
-                if *live {
-                    self.hear(*point, at, quality.is_valid());
-                }
-                if quality.is_valid() {
-                    self.value(*point, at, *temperature);
-                } else {
-                    self.doubt(*point, at, Some(*temperature));
-                }
+            Input::Defrost { unit, defrost } => {
+                self.at_unit(*unit, at, |unit, _| unit.defrost(at, *defrost));
             }
-            Input::Fault { point } => self.doubt(*point, at, None),
-            Input::Quieted { episode, until } => {
-                if let Some(alert) = self.state.alerts.get_mut(episode) {
-                    alert.quiet.until = Some(*until);
-                    alert.quiet.times += 1;
-                }
+            Input::Reading { point, temperature, quality, live, battery } => {
+                self.at_point(*point, at, |unit, place, scene| {
+                    if unit.has_seen(place, at, *temperature) {
+                        return;
+                    }
+                    let believed = unit.value(place, at, *temperature, *quality, scene);
+                    if *live {
+                        unit.hear(place, at, believed, scene);
+                    }
+                    if let Some(percent) = battery {
+                        unit.battery(place, at, u32::from(percent.percent()), scene);
+                    }
+                });
             }
-            Input::Acknowledged { episode, until } => {
-                if let Some(alert) = self.state.alerts.get_mut(episode) {
-                    alert.acknowledgement = Acknowledgement::Until(*until);
-                }
-                self.state.alerts.retain(|_, alert| !alert.is_done());
+            Input::Battery { point, percent } => {
+                self.at_point(*point, at, |unit, place, scene| {
+                    unit.battery(place, at, u32::from(percent.percent()), scene);
+                });
             }
+            Input::Fault { point } => {
+                self.at_point(*point, at, |unit, place, scene| {
+                    unit.doubt(place, at, Doubt::Missing, scene);
+                });
+            }
+            Input::ManualLog { unit, temperature, taken } => {
+                self.at_unit(*unit, at, |unit, scene| unit.log(at, *temperature, *taken, scene));
+            }
+            Input::Shelved { unit, until } => {
+                self.at_unit(*unit, at, |unit, scene| unit.shelve(at, *until, scene));
+            }
+            Input::Unshelved { unit } => self.at_unit(*unit, at, |unit, scene| unit.unshelve(at, scene)),
+            Input::Quieted { episode, until } => self.at_unit(episode.unit, at, |unit, _| {
+                unit.quiet(episode, *until);
+            }),
+            Input::Acknowledged { episode, until } => self.at_unit(episode.unit, at, |unit, _| {
+                unit.acknowledge(episode, at, *until);
+            }),
+            Input::Resolved { episode } => {
+                self.at_unit(episode.unit, at, |unit, _| unit.resolve(episode));
+            }
+            _ => {}
         }
     }
 
     fn late(&mut self, record: &Record) {
-        let Input::Reading { point, .. } = &record.input else { return };
-        if let Some(state) = self.state.points.get(point) {
-            self.effects.push(Effect::NeedHistory { unit: state.assignment.unit, from: record.at });
+        let point = |point: &PointId| {
+            let place = self.state.place(*point)?;
+            self.state.units.get(place.unit).map(|unit| unit.id)
+        };
+        let unit: Option<UnitId> = match &record.input {
+            Input::Reading { point: of, .. }
+            | Input::Door { point: of, .. }
+            | Input::Fault { point: of }
+            | Input::Battery { point: of, .. } => point(of),
+            Input::ManualLog { unit, .. } | Input::Defrost { unit, .. } => Some(*unit),
+            _ => None,
+        };
+        if let Some(unit) = unit {
+            self.effects.push(Effect::NeedHistory { unit, from: record.at });
+        }
+    }
+
+    fn at_point(
+        &mut self,
+        point: PointId,
+        at: RuleMs,
+        act: impl FnOnce(&mut UnitState, usize, &mut Scene<'_>),
+    ) {
+        if let Some(place) = self.state.place(point) {
+            self.with(place.unit, at, |unit, scene| act(unit, place.point, scene));
+        }
+    }
+
+    fn at_unit(&mut self, unit: UnitId, at: RuleMs, act: impl FnOnce(&mut UnitState, &mut Scene<'_>)) {
+        if let Some(place) = self.state.unit_place(unit) {
+            self.with(place, at, act);
+        }
+    }
+
+    /// Lets something happen to a unit, at a time until which its time is counted first.
+    pub(super) fn with(
+        &mut self,
+        place: usize,
+        at: RuleMs,
+        act: impl FnOnce(&mut UnitState, &mut Scene<'_>),
+    ) {
+        let State { units, calendar, cycled, dues, .. } = &mut self.state;
+        let Some(unit) = units.get_mut(place) else { return };
+        let mut scene = Scene { calendar, effects: &mut self.effects, cycled: *cycled, alarmed: false };
+        unit.bank(at, &scene);
+        act(unit, &mut scene);
+        *cycled = scene.cycled;
+        dues.set(place, unit.next_due(calendar).map(|(due, _)| due));
+        if scene.alarmed {
+            self.share_area(place, at);
+        }
+    }
+
+    /// Two units of one place out of their limits are more than each by itself.
+    fn share_area(&mut self, place: usize, at: RuleMs) {
+        let Some(area) = self.state.units.get(place).and_then(|unit| unit.rules.area.clone()) else { return };
+        let is_out = |unit: &UnitState| {
+            unit.rules.area.as_ref() == Some(&area)
+                && unit.alerts.iter().any(|(key, alert)| key.condition.is_thermal() && alert.is_active())
+        };
+        let out: Vec<usize> = (0..self.state.units.len())
+            .filter(|place| self.state.units.get(*place).is_some_and(is_out))
+            .collect();
+        if out.len() > 1 {
+            for place in out {
+                self.with(place, at, |unit, scene| {
+                    unit.share_area(at, scene);
+                    scene.alarmed = false;
+                });
+            }
+        }
+    }
+
+    fn all(&mut self, at: RuleMs, mut act: impl FnMut(&mut UnitState, &mut Scene<'_>)) {
+        for place in 0..self.state.units.len() {
+            self.with(place, at, &mut act);
         }
     }
 
     /// Downtime: nobody listened, so no point gets later by it; but food went on warming, so all else elapsed.
-    fn started(&mut self, at: RuleMs, down_from: Option<RuleMs>, known: bool) {
+    fn started(&mut self, at: RuleMs, down_from: Option<RuleMs>, known: bool, trust: Trust) {
         if let Some(from) = down_from.filter(|_| self.excused != Some(at)) {
             self.excuse(at - from);
         }
         self.fire_before(at);
-        if known || down_from.is_none() {
-            return;
+        if trust.is_trusted() != self.state.calendar.is_trusted() {
+            self.state.calendar.set_trusted(trust.is_trusted());
+            self.reckon(at, at);
         }
-        for state in self.state.points.values_mut() {
-            state.warm.after_unknown_downtime();
-            state.cold.after_unknown_downtime();
-            state.door = None;
-        }
-        let ends: Vec<EpisodeKey> =
-            self.state.alerts.iter().filter(|(_, a)| a.ends_at().is_some()).map(|(k, _)| *k).collect();
-        for episode in ends {
-            self.end_alert(episode, at, RuleMs(i64::MAX));
+        if !known && down_from.is_some() {
+            self.all(at, |unit, scene| unit.after_unknown_downtime(at, scene));
         }
     }
 
     /// Nobody listened for so long: that is no silence of the sensors.
     fn excuse(&mut self, length: DurationMs) {
-        for state in self.state.points.values_mut() {
-            state.data.shift(length);
-            state.instrument.shift(length);
+        for unit in &mut self.state.units {
+            for point in &mut unit.points {
+                point.data.shift(length);
+                point.instrument.shift(length);
+            }
         }
+        self.state.index();
     }
 
     fn shift(&mut self, jump: DurationMs) {
-        for state in self.state.points.values_mut() {
-            state.warm.shift(jump);
-            state.cold.shift(jump);
-            state.data.shift(jump);
-            state.instrument.shift(jump);
+        for unit in &mut self.state.units {
+            unit.shift(jump);
         }
-        for alert in self.state.alerts.values_mut() {
-            alert.shift(jump);
-        }
+        self.state.cycled = self.state.cycled.map(|cycled| cycled + jump);
+        self.state.index();
     }
 
-    fn fire_before(&mut self, limit: RuleMs) {
-        while let Some((at, due)) = self.state.next_due() {
-            if at >= limit {
+    /// What the calendar decides is reckoned anew, as of an instant from which on its clock holds.
+    fn reckon(&mut self, at: RuleMs, from: RuleMs) {
+        self.all(at, |unit, scene| unit.reckon(from, scene));
+    }
+
+    pub(super) fn fire_before(&mut self, limit: RuleMs) {
+        while let Some((due, place)) = self.state.dues.first() {
+            if due >= limit {
                 return;
             }
-            match due {
-                Due::Confirm(point, side) => {
-                    self.thermal(point, side, at, |thermal, _, _| thermal.confirm(at))
-                }
-                Due::Worsen(point) => self.worsen(point, at),
-                Due::Fault(point) => self.fault(point, at),
-                Due::AlertEnds(episode) => self.end_alert(episode, at, at),
+            let at = due.max(self.state.frontier);
+            self.state.frontier = at;
+            self.with(place, at, |unit, scene| unit.fire(at, scene));
+        }
+    }
+}
+
+impl UnitState {
+    /// The unit's earliest deadline has come.
+    fn fire(&mut self, at: RuleMs, scene: &mut Scene<'_>) {
+        let Some((_, due)) = self.next_due(scene.calendar).filter(|(due, _)| *due <= at) else { return };
+        match due {
+            // The time was counted, and the calendar looked at, on the way here.
+            Due::Regime => {}
+            Due::Confirm(place, side, tier) => self.confirm(place, side, tier, at, scene),
+            Due::Cap(place, side, tier) => self.cap(place, side, tier, at, scene),
+            Due::Worsen(place) => self.worsen(place, at, scene),
+            Due::Fault(place) => self.fault(place, at, scene),
+            Due::Door(place) => self.door_passes(place, at, scene),
+            Due::Battery(place) => self.battery_low(place, at, scene),
+            Due::Calibration(place) => self.calibration_comes_due(place, at, scene),
+            Due::Manual => self.press(at, scene),
+            Due::Shelve => {
+                scene.effects.push(Effect::ShelveEnded { at, unit: self.id });
+                self.unshelve(at, scene);
             }
+            Due::Alert(place) => self.alert_ends(place, at, scene),
         }
     }
 
-    fn end_alert(&mut self, episode: EpisodeKey, at: RuleMs, by: RuleMs) {
-        if let Some(alert) = self.state.alerts.get_mut(&episode)
-            && alert.end(by)
-        {
-            self.effects.push(Effect::Alert { at, episode, change: AlertChange::AckExpired });
+    /// Nobody knows how long the hub was down: what runs counts as enough, what people promised has ended, and what was
+    /// known of doors is not known any more. An open door that was told of stays so until it is known to be closed.
+    fn after_unknown_downtime(&mut self, at: RuleMs, scene: &mut Scene<'_>) {
+        for point in &mut self.points {
+            point.warm.after_unknown_downtime();
+            point.cold.after_unknown_downtime();
+            point.door.forget();
         }
-    }
-
-    /// A point that stays in its unit keeps what is known of it. One that moves begins anew, and what it had alarmed
-    /// about ends, visibly.
-    fn assign(&mut self, assignment: Assignment) {
-        let known = self.state.points.get_mut(&assignment.point);
-        match known.filter(|known| known.assignment.unit == assignment.unit && assignment.role.alarms()) {
-            Some(known) => known.assignment = assignment,
-            None => {
-                self.retire(assignment.point, assignment.from, "the point was assigned to something else");
-                self.state.points.insert(assignment.point, PointState::new(assignment));
-            }
+        self.mask.stop(scene.calendar);
+        if self.shelved.is_some() {
+            scene.effects.push(Effect::ShelveEnded { at, unit: self.id });
+            self.unshelve(at, scene);
         }
-    }
-
-    fn apply_rules(&mut self, at: RuleMs, rules: &SiteRules) {
-        let changed = |unit| rules.units.get(&unit) != self.state.rules.units.get(&unit);
-        let points: Vec<(PointId, PointState)> =
-            self.state.points.iter().map(|(id, state)| (*id, *state)).collect();
-        let touched: Vec<PointId> =
-            points.iter().filter(|(_, state)| changed(state.assignment.unit)).map(|(id, _)| *id).collect();
-        self.state.rules = rules.clone();
-        for (point, _) in points.iter().filter(|(id, _)| !rules.points.contains(id)) {
-            self.retire(*point, at, "the point was taken out of the site document");
-        }
-        for point in touched {
-            for side in Side::BOTH {
-                self.rule_changed(point, side, at);
-            }
-        }
-    }
-
-    /// A changed rule ends an episode only if the last believable value is inside the new limits.
-    fn rule_changed(&mut self, point: PointId, side: Side, at: RuleMs) {
-        let Some(state) = self.state.points.get(&point).copied() else { return };
-        let Some(since) = state.side(side).episode() else { return };
-        let rule = self.state.unit_rules(state.assignment.unit).thermal;
-        let limit = rule.as_ref().and_then(|rule| Some((side.limit(rule)?, *rule)));
-        let inside = match (limit, state.last) {
-            (None, _) => true,
-            (Some((limit, rule)), Some((_, value))) => !rule.violates(limit, value),
-            (Some(_), None) => false,
-        };
-        if inside {
-            let why = Why::because("rule_changed: the last value is inside the new limits");
-            self.end_episode(point, side, since, at, why);
-        }
-    }
-
-    /// A point was taken away: its episodes end, visibly.
-    fn retire(&mut self, point: PointId, at: RuleMs, text: &str) {
-        let open: Vec<EpisodeKey> = self
-            .state
-            .alerts
-            .iter()
-            .filter(|(k, a)| k.point == point && a.cleared.is_none())
-            .map(|(k, _)| *k)
-            .collect();
-        for episode in open {
-            self.clear(episode, at, Why::because(text));
-        }
-        self.state.points.remove(&point);
-    }
-
-    fn end_episode(&mut self, point: PointId, side: Side, since: RuleMs, at: RuleMs, why: Why) {
-        let Some(state) = self.state.points.get_mut(&point) else { return };
-        let (from, unit) = (state.side(side).word(), state.assignment.unit);
-        state.set_side(side, Thermal::Normal);
-        self.transition(at, point, Region::Thermal, from, Thermal::Normal.word(), why.clone());
-        let episode = EpisodeKey { unit, point, condition: side.condition(), since };
-        if self.state.alerts.get(&episode).is_some_and(|alert| alert.cleared.is_none()) {
-            self.clear(episode, at, why);
-        }
+        self.end_promises(at, scene);
     }
 }

@@ -1,349 +1,238 @@
-//! Inheritance: what of all that is said for a unit is in force, field by field, and who has said it.
+//! Inheritance: what of all that is said for a unit is in force, slot by slot and field by field, and who has said it.
 //!
 //! Takes what unit, area, site and organization say, and the unit's kind; gives each field with its value and its
 //! provenance, and what it would be without the unit's own word. What is nearer wins; what a place leaves unsaid is
-//! inherited; a limit can be switched off on purpose, which is not the same as saying nothing. Pure. It does not judge:
+//! inherited; a field can be switched off on purpose, which is not the same as saying nothing. A field that is locked
+//! further out may only be made stricter nearer in: a looser word has no effect and is told of. Pure. It does not judge:
 //! whether the whole can be run is for [`UnitRules::check`].
 
-use super::config::{Field, Provenance, SilenceRule, ThermalRule, UnitRules};
+use super::config::{Field, Provenance, RulesError, SilenceTrigger, ThermalRule, UnitRules};
+use super::field::{RuleField, Setting, Slot, TIERS};
+use super::fields_of::{ADDITIONAL, MULTIPLIER, Said as Resolvable, default_of};
 use super::template::template;
-use crate::alarm::Severity;
-use crate::quantity::{CentiCelsius, CentiDegrees};
+use crate::alarm::AlertType;
 use crate::time::DurationMs;
 use crate::unit::UnitType;
+use std::collections::BTreeMap;
 
-/// A limit as a place says it.
+/// What one place says of one field.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Bound {
-    /// The limit.
-    At(CentiCelsius),
-    /// Here there shall be none, whatever else is said further away.
-    Off,
+pub struct Saying {
+    /// The value; none is off on purpose.
+    pub value: Option<Setting>,
+    /// Whether places nearer to the unit may only be stricter.
+    pub locked: bool,
 }
 
-impl Bound {
-    /// The limit, if there is one.
-    pub const fn limit(self) -> Option<CentiCelsius> {
-        match self {
-            Self::At(limit) => Some(limit),
-            Self::Off => None,
-        }
+impl Saying {
+    /// A word that others nearer in may replace.
+    pub const fn open(value: Option<Setting>) -> Self {
+        Self { value, locked: false }
     }
 }
 
 /// What one place says of the rules of a unit. What it leaves unsaid is inherited.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Values {
-    /// Lowest temperature.
-    pub min: Option<Bound>,
-    /// Highest temperature.
-    pub max: Option<Bound>,
-    /// Whether the limit itself already violates.
-    pub inclusive: Option<bool>,
-    /// How far inside the limit counts as recovered.
-    pub hysteresis: Option<CentiDegrees>,
-    /// How long out of range before an episode is confirmed.
-    pub delay: Option<DurationMs>,
-    /// How long in range before it clears.
-    pub off_delay: Option<DurationMs>,
-    /// How urgent a confirmed episode is.
-    pub severity: Option<Severity>,
-    /// The interval at which a reading is expected.
-    pub expected: Option<DurationMs>,
-    /// Missed check-ins after which a point is late.
-    pub late_after: Option<u32>,
-    /// Missed check-ins after which a point is lost.
-    pub lost_after: Option<u32>,
-    /// How urgent it is when all points are lost.
-    pub silence_severity: Option<Severity>,
-}
+pub type Said = BTreeMap<(Slot, RuleField), Saying>;
 
 /// What every place says, from the nearest to the furthest.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
 pub struct Scopes {
     /// The unit itself.
-    pub unit: Values,
+    pub unit: Said,
     /// Its area.
-    pub area: Values,
+    pub area: Said,
     /// Its site.
-    pub site: Values,
+    pub site: Said,
     /// Its organization.
-    pub organization: Values,
+    pub organization: Said,
 }
 
-/// A field that is resolved.
+/// A field that is resolved. A value that nobody has said and that has no default is none, and so is one that is off.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Resolved<T> {
+pub struct Resolved {
     /// What is in force, and who has said it.
-    pub in_force: Field<T>,
+    pub in_force: Field<Option<Setting>>,
     /// What would be in force if the unit itself said nothing.
-    pub inherited: Field<T>,
+    pub inherited: Field<Option<Setting>>,
+    /// Who has locked it, if somebody has: the strictest lock, if there are several.
+    pub locked_by: Option<Provenance>,
 }
 
-/// All fields of a unit, resolved. A limit without a value is none.
+/// A word without effect, because it is looser than what is locked further out.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Resolution {
-    /// Lowest temperature.
-    pub min: Resolved<Option<CentiCelsius>>,
-    /// Highest temperature.
-    pub max: Resolved<Option<CentiCelsius>>,
-    /// Whether the limit itself already violates.
-    pub inclusive: Resolved<bool>,
-    /// How far inside the limit counts as recovered.
-    pub hysteresis: Resolved<CentiDegrees>,
-    /// How long out of range before an episode is confirmed.
-    pub delay: Resolved<DurationMs>,
-    /// How long in range before it clears.
-    pub off_delay: Resolved<DurationMs>,
-    /// How urgent a confirmed episode is.
-    pub severity: Resolved<Severity>,
-    /// The interval at which a reading is expected.
-    pub expected: Resolved<DurationMs>,
-    /// Missed check-ins after which a point is late.
-    pub late_after: Resolved<u32>,
-    /// Missed check-ins after which a point is lost.
-    pub lost_after: Resolved<u32>,
-    /// How urgent it is when all points are lost.
-    pub silence_severity: Resolved<Severity>,
+pub struct Overruled {
+    /// The slot.
+    pub slot: Slot,
+    /// The field.
+    pub field: RuleField,
+    /// Who has said it.
+    pub by: Provenance,
+    /// What was said.
+    pub value: Option<Setting>,
+    /// Whose lock stands against it.
+    pub lock: Provenance,
 }
 
-/// What is said, the unit first. Whatever none of it says is the system's default.
-type Stack = [(Provenance, Values); 5];
+/// All fields of a unit, resolved.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Resolution {
+    fields: BTreeMap<(Slot, RuleField), Resolved>,
+    /// Everything that was said to no effect, from the furthest to the nearest place of each field.
+    pub overruled: Vec<Overruled>,
+}
 
-fn field<T: Copy>(stack: &Stack, default: T, of: impl Fn(&Values) -> Option<T>) -> Resolved<T> {
-    let nearest = |places: &[(Provenance, Values)]| {
-        let said = places.iter().find_map(|(provenance, values)| {
-            of(values).map(|value| Field { value, provenance: *provenance })
-        });
-        said.unwrap_or(Field::system(default))
-    };
-    Resolved { in_force: nearest(stack), inherited: nearest(&stack[1..]) }
+impl Slot {
+    /// The slots of a unit with so many tiers of limits, at least one.
+    pub fn up_to(tiers: u8) -> impl Iterator<Item = Self> {
+        AlertType::ALL.into_iter().flat_map(move |kind| {
+            let tiers = if kind == AlertType::AlarmActive { tiers.clamp(1, TIERS) } else { 1 };
+            (0..tiers).map(move |tier| Self { kind, tier })
+        })
+    }
+}
+
+impl RuleField {
+    /// The slot that it is of when it stands in a rule of another one, for a rule has room for every field. None for a
+    /// field that every rule has of its own, if this one has no use for it.
+    pub fn slot_in(self, slot: Slot) -> Option<Slot> {
+        if self.belongs_to(slot.kind) {
+            return Some(slot);
+        }
+        self.home().filter(|_| self != Self::Delay).map(Slot::of)
+    }
 }
 
 /// Resolves every field of a unit of a kind.
 pub fn resolve(kind: UnitType, scopes: &Scopes) -> Resolution {
-    let stack: Stack = [
-        (Provenance::Unit, scopes.unit),
-        (Provenance::Area, scopes.area),
-        (Provenance::Site, scopes.site),
-        (Provenance::Organization, scopes.organization),
-        (Provenance::Template, template(kind)),
+    resolve_over(&template(kind), scopes)
+}
+
+/// Resolves every field of a unit with a template that is not that of its kind.
+pub fn resolve_over(template: &Said, scopes: &Scopes) -> Resolution {
+    let stack = [
+        (Provenance::Template, template),
+        (Provenance::Organization, &scopes.organization),
+        (Provenance::Site, &scopes.site),
+        (Provenance::Area, &scopes.area),
+        (Provenance::Unit, &scopes.unit),
     ];
-    let (thermal, silence) = (ThermalRule::DEFAULT, SilenceRule::DEFAULT);
-    Resolution {
-        min: field(&stack, None, |said| said.min.map(Bound::limit)),
-        max: field(&stack, None, |said| said.max.map(Bound::limit)),
-        inclusive: field(&stack, thermal.inclusive, |said| said.inclusive),
-        hysteresis: field(&stack, thermal.hysteresis.value, |said| said.hysteresis),
-        delay: field(&stack, thermal.delay.value, |said| said.delay),
-        off_delay: field(&stack, thermal.off_delay.value, |said| said.off_delay),
-        severity: field(&stack, thermal.severity.value, |said| said.severity),
-        expected: field(&stack, silence.expected.value, |said| said.expected),
-        late_after: field(&stack, silence.late_after.value, |said| said.late_after),
-        lost_after: field(&stack, silence.lost_after.value, |said| said.lost_after),
-        silence_severity: field(&stack, silence.severity.value, |said| said.silence_severity),
+    let said = stack.iter().flat_map(|(_, said)| said.keys());
+    let limits = said.filter(|(slot, _)| slot.kind == AlertType::AlarmActive);
+    let tiers = limits.map(|(slot, _)| slot.tier.saturating_add(1)).max().unwrap_or(1);
+    let mut resolution = Resolution::default();
+    for slot in Slot::up_to(tiers) {
+        for field in RuleField::ALL.iter().copied().filter(|field| field.belongs_to(slot.kind)) {
+            let resolved = resolution.field(slot, field, &stack);
+            resolution.fields.insert((slot, field), resolved);
+        }
     }
+    resolution
 }
 
 impl Resolution {
-    /// The rules as the engine takes them. Without any limit there is no thermal rule, which shows as "no limits".
-    pub fn rules(&self) -> UnitRules {
-        let limit = |of: Resolved<Option<CentiCelsius>>| {
-            of.in_force.value.map(|value| Field { value, provenance: of.in_force.provenance })
-        };
-        let (min, max) = (limit(self.min), limit(self.max));
-        let thermal = ThermalRule {
-            min,
-            max,
-            inclusive: self.inclusive.in_force.value,
-            hysteresis: self.hysteresis.in_force,
-            delay: self.delay.in_force,
-            off_delay: self.off_delay.in_force,
-            severity: self.severity.in_force,
-        };
-        UnitRules {
-            thermal: (min.is_some() || max.is_some()).then_some(thermal),
-            silence: SilenceRule {
-                expected: self.expected.in_force,
-                late_after: self.late_after.in_force,
-                lost_after: self.lost_after.in_force,
-                severity: self.silence_severity.in_force,
-            },
+    /// One field, from the furthest place to the nearest.
+    fn field(&mut self, slot: Slot, field: RuleField, stack: &[(Provenance, &Said); 5]) -> Resolved {
+        let mut in_force = Field::system(default_of(slot, field));
+        let mut inherited = in_force;
+        let mut lock: Option<(Provenance, Option<Setting>)> = None;
+        for (by, said) in stack {
+            inherited = in_force;
+            let Some(Saying { value, locked }) = said.get(&(slot, field)).copied() else { continue };
+            match lock {
+                // The lock is what counts, not what an open word in between has made of it.
+                Some((lock, demanded)) if !field.is_as_strict(value, demanded) => {
+                    self.overruled.push(Overruled { slot, field, by: *by, value, lock });
+                }
+                _ => {
+                    in_force = Field { value, provenance: *by };
+                    if locked {
+                        lock = Some((*by, value));
+                    }
+                }
+            }
         }
+        Resolved { in_force, inherited, locked_by: lock.map(|(by, _)| by) }
     }
+
+    /// Every field, by slot.
+    pub fn fields(&self) -> impl Iterator<Item = (Slot, RuleField, &Resolved)> {
+        self.fields.iter().map(|((slot, field), resolved)| (*slot, *field, resolved))
+    }
+
+    /// One field. None of a tier of which nobody says anything.
+    pub fn get(&self, slot: Slot, field: RuleField) -> Option<&Resolved> {
+        self.fields.get(&(slot, field))
+    }
+
+    /// The rules as the engine takes them. A limit that nobody has said, and that no template has, shows as missing.
+    ///
+    /// # Errors
+    /// They cannot be run.
+    pub fn rules(&self, area: Option<String>) -> Result<UnitRules, RulesError> {
+        let rules = self.typed(area)?;
+        rules.check()?;
+        Ok(rules)
+    }
+
+    fn typed(&self, area: Option<String>) -> Result<UnitRules, RulesError> {
+        let tiers = self.fields.keys().map(|(slot, _)| usize::from(slot.tier) + 1).max().unwrap_or(1);
+        let limits = vec![ThermalRule::DEFAULT; tiers];
+        let mut rules = UnitRules { limits, area, ..UnitRules::default() };
+        rules.silence.trigger = self.trigger()?;
+        for ((slot, field), resolved) in &self.fields {
+            let is_trigger = matches!(
+                field,
+                RuleField::LateAfter | RuleField::LostAfter | RuleField::Multiplier | RuleField::Additional
+            );
+            // What nobody has said is the default already.
+            if !is_trigger && resolved.in_force.is_said() {
+                rules.put(*slot, *field, resolved.in_force)?;
+            }
+        }
+        Ok(rules)
+    }
+
+    /// Check-ins if somebody counts them; else the multiple of the interval, if somebody has said that; else check-ins.
+    fn trigger(&self) -> Result<SilenceTrigger, RulesError> {
+        let slot = Slot::of(AlertType::MonitoringInterrupted);
+        let said = |field: RuleField| -> Resolvable {
+            let unsaid = || Field::system(default_of(slot, field));
+            self.get(slot, field).map_or_else(unsaid, |resolved| resolved.in_force)
+        };
+        let counts = |field| said(field).is_said() && said(field).value.is_some();
+        let is_multiple = said(RuleField::Multiplier).is_said() || said(RuleField::Additional).is_said();
+        if is_multiple && !counts(RuleField::LateAfter) && !counts(RuleField::LostAfter) {
+            return multiple(said(RuleField::Multiplier), said(RuleField::Additional));
+        }
+        let checkins = |field: RuleField| {
+            // One of the two may be off while the other counts: then it is what it is when nobody has said it.
+            let of = Some(said(field)).filter(|of| of.value.is_some());
+            let of = of.unwrap_or_else(|| Field::system(default_of(slot, field)));
+            match of.value {
+                Some(Setting::Count(value)) => Ok(Field { value, provenance: of.provenance }),
+                _ => Err(RulesError::Kind { field: field.word() }),
+            }
+        };
+        let (late_after, lost_after) = (checkins(RuleField::LateAfter)?, checkins(RuleField::LostAfter)?);
+        Ok(SilenceTrigger::Checkins { late_after, lost_after })
+    }
+}
+
+fn multiple(multiplier: Resolvable, additional: Resolvable) -> Result<SilenceTrigger, RulesError> {
+    let multiplier = match multiplier.value {
+        Some(Setting::Multiple(value)) => Field { value, provenance: multiplier.provenance },
+        None => Field::system(MULTIPLIER),
+        Some(_) => return Err(RulesError::Kind { field: RuleField::Multiplier.word() }),
+    };
+    let additional = match additional.value {
+        Some(Setting::Count(value)) => {
+            Field { value: DurationMs::minutes(i64::from(value)), provenance: additional.provenance }
+        }
+        None => Field::system(ADDITIONAL),
+        Some(_) => return Err(RulesError::Kind { field: RuleField::Additional.word() }),
+    };
+    Ok(SilenceTrigger::Multiple { multiplier, additional })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn bound() -> impl Strategy<Value = Option<Bound>> {
-        prop_oneof![
-            2 => Just(None),
-            1 => Just(Some(Bound::Off)),
-            3 => (-4_000i32..9_000).prop_map(|value| Some(Bound::At(CentiCelsius::literal(value)))),
-        ]
-    }
-
-    fn minutes() -> impl Strategy<Value = Option<DurationMs>> {
-        prop::option::of((0i64..10_080).prop_map(DurationMs::minutes))
-    }
-
-    fn severity() -> impl Strategy<Value = Option<Severity>> {
-        prop::option::of(prop_oneof![Just(Severity::Info), Just(Severity::Warning), Just(Severity::Critical)])
-    }
-
-    fn values() -> impl Strategy<Value = Values> {
-        let thermal = (
-            bound(),
-            bound(),
-            any::<Option<bool>>(),
-            prop::option::of(0i32..10_000),
-            minutes(),
-            minutes(),
-            severity(),
-        );
-        let silence = (minutes(), any::<Option<u32>>(), any::<Option<u32>>(), severity());
-        (thermal, silence).prop_map(|(thermal, silence)| Values {
-            min: thermal.0,
-            max: thermal.1,
-            inclusive: thermal.2,
-            hysteresis: thermal.3.and_then(|value| CentiDegrees::new(value).ok()),
-            delay: thermal.4,
-            off_delay: thermal.5,
-            severity: thermal.6,
-            expected: silence.0,
-            late_after: silence.1,
-            lost_after: silence.2,
-            silence_severity: silence.3,
-        })
-    }
-
-    fn scopes() -> impl Strategy<Value = Scopes> {
-        (values(), values(), values(), values()).prop_map(|(unit, area, site, organization)| Scopes {
-            unit,
-            area,
-            site,
-            organization,
-        })
-    }
-
-    fn kind() -> impl Strategy<Value = UnitType> {
-        prop::sample::select(UnitType::ALL.to_vec())
-    }
-
-    /// The first who says something, asked one by one: another way to the same answer.
-    fn asked<T>(
-        kind: UnitType,
-        scopes: &Scopes,
-        of: impl Fn(&Values) -> Option<T>,
-        default: T,
-    ) -> (T, Provenance) {
-        if let Some(value) = of(&scopes.unit) {
-            (value, Provenance::Unit)
-        } else if let Some(value) = of(&scopes.area) {
-            (value, Provenance::Area)
-        } else if let Some(value) = of(&scopes.site) {
-            (value, Provenance::Site)
-        } else if let Some(value) = of(&scopes.organization) {
-            (value, Provenance::Organization)
-        } else if let Some(value) = of(&template(kind)) {
-            (value, Provenance::Template)
-        } else {
-            (default, Provenance::System)
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn every_field_is_the_nearest_that_was_said_and_names_who_said_it(kind in kind(), scopes in scopes()) {
-            let resolved = resolve(kind, &scopes);
-            macro_rules! check {
-                ($($field:ident $(as $limit:expr)?, $default:expr;)+) => {$(
-                    let (value, provenance) = asked(kind, &scopes, |said| said.$field$(.map($limit))?, $default);
-                    prop_assert_eq!(resolved.$field.in_force, Field { value, provenance });
-                )+};
-            }
-            check! {
-                min as Bound::limit, None;
-                max as Bound::limit, None;
-                inclusive, false;
-                hysteresis, CentiDegrees::HALF_A_DEGREE;
-                delay, DurationMs::minutes(5);
-                off_delay, DurationMs::minutes(10);
-                severity, Severity::Warning;
-                expected, DurationMs::seconds(60);
-                late_after, 1;
-                lost_after, 5;
-                silence_severity, Severity::Warning;
-            }
-        }
-
-        #[test]
-        fn a_field_set_at_the_unit_wins_and_touches_no_other(kind in kind(), scopes in scopes(), limit in -4_000i32..9_000) {
-            let limit = CentiCelsius::literal(limit);
-            let before = resolve(kind, &scopes);
-            let mut set = scopes;
-            set.unit.max = Some(Bound::At(limit));
-            let after = resolve(kind, &set);
-            prop_assert_eq!(after.max.in_force, Field::unit(Some(limit)));
-            prop_assert_eq!(after.max.inherited, before.max.inherited);
-            prop_assert_eq!(Resolution { max: before.max, ..after }, before);
-        }
-
-        #[test]
-        fn taking_a_unit_s_own_word_away_restores_what_was_inherited(kind in kind(), scopes in scopes(), own in values()) {
-            let silent = Scopes { unit: Values::default(), ..scopes };
-            let before = resolve(kind, &silent);
-            let said = resolve(kind, &Scopes { unit: own, ..scopes });
-            macro_rules! check {
-                ($($field:ident)+) => {$(
-                    prop_assert_eq!(said.$field.inherited, before.$field.in_force);
-                    prop_assert_eq!(before.$field.inherited, before.$field.in_force);
-                )+};
-            }
-            check! {
-                min max inclusive hysteresis delay off_delay severity expected late_after lost_after silence_severity
-            }
-        }
-
-        #[test]
-        fn off_is_off_whatever_is_said_further_away(kind in kind(), scopes in scopes()) {
-            let mut off = scopes;
-            off.unit.max = Some(Bound::Off);
-            let resolved = resolve(kind, &off);
-            prop_assert_eq!(resolved.max.in_force, Field::unit(None));
-            prop_assert!(resolved.rules().thermal.is_none_or(|thermal| thermal.max.is_none()));
-            off.unit.min = Some(Bound::Off);
-            prop_assert_eq!(resolve(kind, &off).rules().thermal, None);
-        }
-
-        #[test]
-        fn the_rules_say_of_each_field_what_the_resolution_says(kind in kind(), scopes in scopes()) {
-            let resolved = resolve(kind, &scopes);
-            let rules = resolved.rules();
-            prop_assert_eq!(rules.silence.expected, resolved.expected.in_force);
-            prop_assert_eq!(rules.silence.lost_after, resolved.lost_after.in_force);
-            if let Some(thermal) = rules.thermal {
-                prop_assert_eq!(thermal.min.map(|limit| limit.value), resolved.min.in_force.value);
-                prop_assert_eq!(thermal.max.map(|limit| limit.provenance).unwrap_or(resolved.max.in_force.provenance), resolved.max.in_force.provenance);
-                prop_assert_eq!(thermal.severity, resolved.severity.in_force);
-            } else {
-                prop_assert_eq!((resolved.min.in_force.value, resolved.max.in_force.value), (None, None));
-            }
-        }
-    }
-
-    #[test]
-    fn a_limit_that_is_off_at_the_site_can_be_set_again_at_the_unit() {
-        let mut scopes = Scopes::default();
-        scopes.site.max = Some(Bound::Off);
-        let off = resolve(UnitType::Fridge, &scopes);
-        assert_eq!(off.max.in_force, Field { value: None, provenance: Provenance::Site });
-        scopes.unit.max = Some(Bound::At(CentiCelsius::literal(400)));
-        let set = resolve(UnitType::Fridge, &scopes);
-        assert_eq!(set.max.in_force, Field::unit(Some(CentiCelsius::literal(400))));
-        assert_eq!(set.max.inherited, off.max.in_force);
-    }
-}
+mod tests;

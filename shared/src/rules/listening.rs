@@ -11,6 +11,8 @@ use serde::{Deserialize, Serialize};
 const GOOD_READINGS: u32 = 2;
 /// Expected intervals without a believable value before a fault is confirmed.
 const FAULT_INTERVALS: i64 = 3;
+/// Values, one after another, that are not to be believed before a fault is confirmed.
+const BAD_VALUES: u32 = 3;
 
 /// Whether a point is heard.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
@@ -107,6 +109,8 @@ pub enum Instrument {
         since: RuleMs,
         /// From when the confirmation counts; moves with the axis.
         counts_from: RuleMs,
+        /// Values that were not, one after another.
+        bad: u32,
     },
     /// They have not been for long enough.
     Fault {
@@ -131,7 +135,7 @@ impl Instrument {
     pub fn confirms_at(&self, rule: &SilenceRule) -> Option<RuleMs> {
         match self {
             Self::Suspect { counts_from, .. } => {
-                Some(*counts_from + DurationMs(rule.expected.value.0.saturating_mul(FAULT_INTERVALS)))
+                Some(*counts_from + DurationMs(rule.interval().0.saturating_mul(FAULT_INTERVALS)))
             }
             _ => None,
         }
@@ -147,8 +151,9 @@ impl Instrument {
     /// A value came that is not to be believed, or the device said that it has none.
     pub fn doubt(&mut self, at: RuleMs) {
         *self = match *self {
-            Self::Ok => Self::Suspect { since: at, counts_from: at },
-            suspect @ Self::Suspect { .. } => suspect,
+            Self::Ok => Self::Suspect { since: at, counts_from: at, bad: 1 },
+            Self::Suspect { since, bad, .. } if bad + 1 >= BAD_VALUES => Self::Fault { since, good: 0 },
+            Self::Suspect { since, counts_from, bad } => Self::Suspect { since, counts_from, bad: bad + 1 },
             Self::Fault { since, .. } => Self::Fault { since, good: 0 },
         };
     }

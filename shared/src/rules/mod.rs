@@ -10,26 +10,54 @@
 //!   improves a status by itself.
 //! - A record that belongs before what is folded is not folded: the caller is asked for the history.
 
+mod accrual;
 mod alert;
+mod calendar;
+mod changes;
+mod conditions;
 mod config;
+mod door;
+mod dues;
 mod effect;
+mod excursions;
+pub mod field;
+mod fields_of;
 mod fold;
+mod gate;
 pub mod inherit;
+mod limits;
 mod listening;
+mod logs;
+mod manual;
+mod point_state;
+mod raising;
 mod record;
-mod regions;
+mod scene;
+pub mod schedule;
+pub mod setting;
 mod state;
+mod strict;
 pub mod template;
 mod thermal;
+mod unit_state;
+mod why;
 
 pub use crate::alarm::{AlertType, Condition, Severity, Sounding};
-pub use alert::{Acknowledgement, Alert, QUIET_LENGTH, QUIET_TIMES, Quiet, acknowledgement_length};
+pub use alert::{
+    Acknowledgement, Alert, AlertStatus, Held, QUIET_LENGTH, QUIET_TIMES, Quiet, SHELVE_MAX,
+    acknowledgement_length,
+};
 pub use config::*;
+pub use door::{DoorState, Stage};
 pub use effect::*;
+pub use fields_of::default_of;
+pub use limits::{Limit, Place};
 pub use listening::{Data, Heard, Instrument};
-pub use record::{Input, Record};
-pub use state::{PointState, State};
-pub use thermal::Thermal;
+pub use manual::{Manual, Pressing};
+pub use point_state::{Battery, PointState};
+pub use record::{Defrost, Input, Record};
+pub use state::State;
+pub use thermal::{Excursion, Phase};
 
 use crate::time::RuleMs;
 use fold::Fold;
@@ -72,7 +100,7 @@ fn same_instant(one: &Record, other: &Record) -> bool {
 
 /// When the next deadline is due, if any: a tick later than this finds it.
 pub fn next_deadline(state: &State) -> Option<RuleMs> {
-    state.next_due().map(|(at, _)| at)
+    state.dues.next()
 }
 
 #[cfg(test)]

@@ -5,12 +5,12 @@
 
 use super::config::SiteRules;
 use super::effect::EpisodeKey;
-use crate::event::{Event, Fact};
-use crate::ids::PointId;
+use crate::event::{Event, Fact, ShelveEnd};
+use crate::ids::{EpochId, PointId, UnitId};
 use crate::point::Assignment;
-use crate::quantity::CentiCelsius;
+use crate::quantity::{BatteryPercent, CentiCelsius};
 use crate::reading::{Door, Quality, Reading};
-use crate::time::{DurationMs, RuleMs};
+use crate::time::{DurationMs, RuleMs, Trust};
 
 /// One record, or a tick, at its place on the axis.
 #[derive(Clone, PartialEq, Debug)]
@@ -32,12 +32,18 @@ pub enum Input {
         down_from: Option<RuleMs>,
         /// True if the axis shows how long it was down.
         known: bool,
+        /// How far the wall clock is to be trusted from here on.
+        trust: Trust,
     },
-    /// The axis jumped; the record stands at the near end.
+    /// The axis jumped, or its distance from the wall clock changed; the record stands at the near end.
     ClockCorrected {
         /// The far end.
         to: RuleMs,
+        /// Rule time minus wall time from here on.
+        offset: DurationMs,
     },
+    /// The wall clock lost its trust.
+    ClockUntrusted,
     /// Nobody listened from here on. Derived from a start, so that what is placed in the downtime later is folded
     /// with every sensor's silence excused already.
     Deaf {
@@ -57,6 +63,13 @@ pub enum Input {
         /// Its state now.
         door: Door,
     },
+    /// A defrost began, or is over.
+    Defrost {
+        /// The unit.
+        unit: UnitId,
+        /// Which of the two.
+        defrost: Defrost,
+    },
     /// A reading.
     Reading {
         /// Its point.
@@ -67,6 +80,15 @@ pub enum Input {
         quality: Quality,
         /// True if it was measured when it arrived; only then it says that the point is alive.
         live: bool,
+        /// What is left of the battery, if the reading says so.
+        battery: Option<BatteryPercent>,
+    },
+    /// What is left of a battery.
+    Battery {
+        /// A point of the device.
+        point: PointId,
+        /// What is left.
+        percent: BatteryPercent,
     },
     /// A device is alive without a value.
     Fault {
@@ -77,6 +99,15 @@ pub enum Input {
     Recovered {
         /// The point.
         point: PointId,
+    },
+    /// A person logged a temperature by hand.
+    ManualLog {
+        /// The unit.
+        unit: UnitId,
+        /// What was read, if it could be read.
+        temperature: Option<CentiCelsius>,
+        /// When it was read.
+        taken: RuleMs,
     },
     /// Someone asked for quiet.
     Quieted {
@@ -92,16 +123,46 @@ pub enum Input {
         /// Until when.
         until: RuleMs,
     },
+    /// A unit's alerts are silenced until then, for a reason.
+    Shelved {
+        /// The unit.
+        unit: UnitId,
+        /// Until when; at most [`super::SHELVE_MAX`] away.
+        until: RuleMs,
+    },
+    /// A person ended the silence of a unit.
+    Unshelved {
+        /// The unit.
+        unit: UnitId,
+    },
+    /// A person is done with an alert whose condition ended.
+    Resolved {
+        /// The episode.
+        episode: EpisodeKey,
+    },
     /// Time passed. Not a record: a deadline fires at its own rule time, whichever tick or record finds it.
     Tick,
 }
+
+/// Whether a unit defrosts.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Defrost {
+    /// It began.
+    Running,
+    /// It is over.
+    Over,
+}
+
+/// Presence, and the values: bytes 2–3 and 64–75 of a reading's form.
+const TIE_BYTES: usize = 14;
 
 /// Orders records of one rule time and rank by what they say, so that arrival does not matter.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 enum Tie {
     Nothing,
-    Reading { point: PointId, bytes: Vec<u8> },
-    Event { epoch: crate::ids::EpochId, seq: u64 },
+    Reading { point: PointId, bytes: [u8; TIE_BYTES] },
+    Event { epoch: EpochId, seq: u64 },
 }
 
 impl Record {
@@ -115,10 +176,18 @@ impl Record {
         Self { at, input: Input::RulesApplied(Box::new(rules)), tie: Tie::Nothing }
     }
 
+    /// An input that comes from no event: its place among others of its rule time and rank is `order`.
+    pub fn given(at: RuleMs, input: Input, order: u64) -> Self {
+        let epoch = EpochId::from_bytes([0; 16]);
+        Self { at, input, tie: Tie::Event { epoch, seq: order } }
+    }
+
     /// A recorded reading.
     pub fn of_reading(reading: &Reading) -> Self {
         let bytes = reading.to_bytes();
-        let order = [&bytes[2..4], &bytes[64..76]].concat();
+        let mut order = [0; TIE_BYTES];
+        order[..2].copy_from_slice(&bytes[2..4]);
+        order[2..].copy_from_slice(&bytes[64..76]);
         Self {
             at: reading.rule,
             input: Input::Reading {
@@ -126,6 +195,7 @@ impl Record {
                 temperature: reading.temperature,
                 quality: reading.quality,
                 live: reading.age_ms == 0,
+                battery: reading.battery_percent,
             },
             tie: Tie::Reading { point: reading.point, bytes: order },
         }
@@ -137,9 +207,12 @@ impl Record {
         let subject = &envelope.subject;
         let input = match event.fact()? {
             Fact::HubStarted { down_from, down_known, .. } => {
-                Input::Started { down_from: *down_from, known: *down_known }
+                Input::Started { down_from: *down_from, known: *down_known, trust: envelope.trust }
             }
-            Fact::ClockCorrected { to_ms, .. } => Input::ClockCorrected { to: *to_ms },
+            Fact::ClockCorrected { to_ms, offset_ms, .. } => {
+                Input::ClockCorrected { to: *to_ms, offset: DurationMs(*offset_ms) }
+            }
+            Fact::ClockUntrusted => Input::ClockUntrusted,
             Fact::DeviceAssigned { role, .. } => Input::Assigned(Assignment {
                 point: subject.point?,
                 unit: subject.unit?,
@@ -155,6 +228,15 @@ impl Record {
             Fact::AlertAcknowledged { episode, until_ms } => {
                 Input::Acknowledged { episode: *episode, until: *until_ms }
             }
+            Fact::AlertResolved { episode } => Input::Resolved { episode: *episode },
+            Fact::ShelveStarted { until_ms, .. } => Input::Shelved { unit: subject.unit?, until: *until_ms },
+            Fact::ShelveEnded { by: ShelveEnd::Person } => Input::Unshelved { unit: subject.unit? },
+            Fact::ManualLogRecorded { temperature_centi_c, taken_ms, .. } => Input::ManualLog {
+                unit: subject.unit?,
+                temperature: temperature_centi_c.and_then(|value| CentiCelsius::new(value).ok()),
+                taken: *taken_ms,
+            },
+            Fact::DefrostChanged { defrost } => Input::Defrost { unit: subject.unit?, defrost: *defrost },
             _ => return None,
         };
         Some(Self {
@@ -167,16 +249,19 @@ impl Record {
     fn rank(&self) -> u8 {
         match self.input {
             Input::Started { .. } => 0,
-            Input::ClockCorrected { .. } => 1,
+            Input::ClockCorrected { .. } | Input::ClockUntrusted => 1,
             Input::RulesApplied(_) => 2,
             Input::Assigned(_) => 3,
-            Input::Door { .. } => 4,
+            Input::Door { .. } | Input::Defrost { .. } => 4,
             Input::Reading { .. } => 5,
-            Input::Fault { .. } | Input::Recovered { .. } => 6,
-            Input::Quieted { .. } => 7,
-            Input::Acknowledged { .. } => 8,
-            Input::Deaf { .. } => 9,
-            Input::Tick => 10,
+            Input::Fault { .. } | Input::Recovered { .. } | Input::Battery { .. } => 6,
+            Input::ManualLog { .. } => 7,
+            Input::Quieted { .. } => 8,
+            Input::Acknowledged { .. } => 9,
+            Input::Shelved { .. } | Input::Unshelved { .. } => 10,
+            Input::Resolved { .. } => 11,
+            Input::Deaf { .. } => 12,
+            Input::Tick => 13,
         }
     }
 

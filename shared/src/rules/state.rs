@@ -1,120 +1,74 @@
-//! The engine's state: all points with their regions, all alerts, the rules in force.
+//! The engine's state: all units with their points, regions and alerts, and the rules in force.
 //!
-//! Owns what is known, the projection of a unit's status, and which deadline is next. Its serialised form is a
-//! snapshot that can always be made again from the record; it is no frozen form.
+//! Owns what is known and where it is found. Its serialised form is a snapshot that can always be made again from the
+//! record; it is no frozen form.
 
 use super::alert::Alert;
-use super::config::{Limit, SilenceRule, SiteRules, ThermalRule, UnitRules};
+use super::calendar::Calendar;
+use super::config::{SiteRules, UnitRules};
+use super::dues::Dues;
 use super::effect::{EpisodeKey, UnitStatus};
-use super::listening::{Data, Heard, Instrument};
-use super::thermal::Thermal;
-use crate::alarm::Condition;
+use super::manual::Manual;
+use super::point_state::PointState;
+use super::unit_state::UnitState;
+use crate::alarm::Sounding;
 use crate::ids::{PointId, UnitId};
-use crate::point::Assignment;
-use crate::quantity::CentiCelsius;
-use crate::reading::Door;
-use crate::time::RuleMs;
+use crate::time::{DurationMs, RuleMs};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
 
-/// One side of the limits.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Side {
-    Warm,
-    Cold,
-}
-
-impl Side {
-    pub(super) const BOTH: [Self; 2] = [Self::Warm, Self::Cold];
-
-    pub(super) fn condition(self) -> Condition {
-        match self {
-            Self::Warm => Condition::TooWarm,
-            Self::Cold => Condition::TooCold,
-        }
-    }
-
-    pub(super) fn limit(self, rule: &ThermalRule) -> Option<Limit> {
-        match self {
-            Self::Warm => rule.max.map(|max| Limit::Above(max.value)),
-            Self::Cold => rule.min.map(|min| Limit::Below(min.value)),
-        }
-    }
-}
-
-/// A deadline's subject.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(super) enum Due {
-    Confirm(PointId, Side),
-    Worsen(PointId),
-    Fault(PointId),
-    AlertEnds(EpisodeKey),
-}
-
-/// All that is known of one point.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct PointState {
-    /// What it measures.
-    pub assignment: Assignment,
-    /// Its warm side.
-    pub warm: Thermal,
-    /// Its cold side.
-    pub cold: Thermal,
-    /// Whether it is heard.
-    pub data: Data,
-    /// Whether it is believed.
-    pub instrument: Instrument,
-    /// The last believable value and its rule time.
-    pub last: Option<(RuleMs, CentiCelsius)>,
-    /// For a door: its last known state.
-    pub door: Option<Door>,
-}
-
-impl PointState {
-    pub(super) fn new(assignment: Assignment) -> Self {
-        Self {
-            assignment,
-            warm: Thermal::Normal,
-            cold: Thermal::Normal,
-            data: Data::assigned(assignment.from),
-            instrument: Instrument::Ok,
-            last: None,
-            door: None,
-        }
-    }
-
-    pub(super) fn side(&self, side: Side) -> Thermal {
-        match side {
-            Side::Warm => self.warm,
-            Side::Cold => self.cold,
-        }
-    }
-
-    pub(super) fn set_side(&mut self, side: Side, thermal: Thermal) {
-        match side {
-            Side::Warm => self.warm = thermal,
-            Side::Cold => self.cold = thermal,
-        }
-    }
-
-    /// Less is known of it than should be.
-    pub(super) fn is_doubtful(&self) -> bool {
-        matches!(self.data.heard, Heard::Late | Heard::Lost(_)) || self.instrument != Instrument::Ok
-    }
-
-    /// Nothing is known of it now.
-    pub(super) fn is_dark(&self) -> bool {
-        matches!(self.data.heard, Heard::Lost(_)) || matches!(self.instrument, Instrument::Fault { .. })
-    }
+/// Where a point is: its unit's place and its own place there.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Place {
+    pub(super) unit: usize,
+    pub(super) point: usize,
 }
 
 /// The whole state of a site's rules.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(from = "Kept")]
 pub struct State {
     pub(super) frontier: RuleMs,
     pub(super) rules: SiteRules,
-    pub(super) points: BTreeMap<PointId, PointState>,
-    pub(super) alerts: BTreeMap<EpisodeKey, Alert>,
+    pub(super) calendar: Calendar,
+    /// By id.
+    pub(super) units: Vec<UnitState>,
+    /// The latest time since which some sensor of the site has turned three times.
+    pub(super) cycled: Option<RuleMs>,
+    /// Points by id; made from the units.
+    #[serde(skip)]
+    places: Vec<(PointId, Place)>,
+    /// Made from the units.
+    #[serde(skip)]
+    pub(super) dues: Dues,
+}
+
+/// What a snapshot keeps: all that cannot be made from the rest.
+#[derive(Deserialize)]
+struct Kept {
+    frontier: RuleMs,
+    rules: SiteRules,
+    calendar: Calendar,
+    units: Vec<UnitState>,
+    cycled: Option<RuleMs>,
+}
+
+impl From<Kept> for State {
+    fn from(kept: Kept) -> Self {
+        let mut state = Self {
+            frontier: kept.frontier,
+            rules: kept.rules,
+            calendar: kept.calendar,
+            units: kept.units,
+            cycled: kept.cycled,
+            places: Vec::new(),
+            dues: Dues::default(),
+        };
+        for unit in &mut state.units {
+            unit.rules = state.rules.units.get(&unit.id).cloned().unwrap_or_default();
+        }
+        state.index();
+        state
+    }
 }
 
 impl State {
@@ -126,73 +80,77 @@ impl State {
     pub fn rules(&self) -> &SiteRules {
         &self.rules
     }
+    /// The rules of a unit in force.
+    pub fn unit_rules(&self, unit: UnitId) -> Option<&UnitRules> {
+        self.unit(unit).map(|unit| &unit.rules)
+    }
     /// All points.
-    pub fn points(&self) -> impl Iterator<Item = (&PointId, &PointState)> {
-        self.points.iter()
+    pub fn points(&self) -> impl Iterator<Item = &PointState> {
+        self.units.iter().flat_map(|unit| &unit.points)
     }
     /// One point.
     pub fn point(&self, point: PointId) -> Option<&PointState> {
-        self.points.get(&point)
+        let place = self.place(point)?;
+        self.units.get(place.unit)?.points.get(place.point)
     }
-    /// All alerts that people should see, by episode.
+    /// All alerts that people should see, by unit.
     pub fn alerts(&self) -> impl Iterator<Item = (&EpisodeKey, &Alert)> {
-        self.alerts.iter()
+        let alerts = self.units.iter().flat_map(|unit| &unit.alerts);
+        alerts.filter(|(_, alert)| !alert.is_done()).map(|(key, alert)| (key, alert))
     }
-    /// One alert.
+    /// One alert that people should see.
     pub fn alert(&self, episode: &EpisodeKey) -> Option<&Alert> {
-        self.alerts.get(episode)
+        let mut alerts = self.unit(episode.unit)?.alerts.iter().rev();
+        alerts.find(|(key, alert)| key == episode && !alert.is_done()).map(|(_, alert)| alert)
     }
-
-    /// The status of a unit, projected from the regions of its points; the first that applies.
+    /// What an annunciator should show of an alert: its own facts, its unit's silence and the hours of its rule.
+    pub fn sounding(&self, episode: &EpisodeKey) -> Option<Sounding> {
+        self.alert(episode).map(Alert::sounding)
+    }
+    /// The status of a unit, projected from its regions; the first that applies.
     pub fn status(&self, unit: UnitId) -> UnitStatus {
-        let points: Vec<&PointState> = self.alarm_points(unit).collect();
-        let thermal =
-            |wanted: &str| points.iter().any(|p| p.warm.word() == wanted || p.cold.word() == wanted);
-        if thermal("confirmed") {
-            UnitStatus::AlarmActive
-        } else if points.iter().all(|point| point.is_dark())
-            && (!points.is_empty() || self.unit_rules(unit).thermal.is_some())
-        {
-            UnitStatus::MonitoringInterrupted
-        } else if thermal("pending") {
-            UnitStatus::Excursion
-        } else if points.iter().any(|point| point.is_doubtful()) {
-            UnitStatus::Offline
-        } else if thermal("recovering")
-            || points.iter().any(|p| matches!(p.data.heard, Heard::Returning { .. }))
-        {
-            UnitStatus::Restoring
-        } else {
-            UnitStatus::Ok
+        self.unit(unit).map_or(UnitStatus::Ok, UnitState::status)
+    }
+    /// Until when a unit's alerts are silenced, while they are.
+    pub fn shelved_until(&self, unit: UnitId) -> Option<RuleMs> {
+        self.unit(unit)?.shelved
+    }
+    /// How long an open door may still excuse warm air today.
+    pub fn mask_left(&self, unit: UnitId) -> Option<DurationMs> {
+        let unit = self.unit(unit)?;
+        let left = unit.mask.left(&unit.rules.door);
+        let spent = if unit.is_masking() { self.frontier - unit.banked } else { DurationMs(0) };
+        Some(DurationMs((left.0 - spent.0.max(0)).max(0)))
+    }
+    /// What is known of a unit's logs by hand.
+    pub fn manual(&self, unit: UnitId) -> Option<&Manual> {
+        self.unit(unit).map(|unit| &unit.manual)
+    }
+
+    fn unit(&self, unit: UnitId) -> Option<&UnitState> {
+        self.units.get(self.unit_place(unit)?)
+    }
+
+    pub(super) fn unit_place(&self, unit: UnitId) -> Option<usize> {
+        self.units.binary_search_by_key(&unit, |unit| unit.id).ok()
+    }
+
+    pub(super) fn place(&self, point: PointId) -> Option<Place> {
+        let found = self.places.binary_search_by_key(&point, |(id, _)| *id).ok()?;
+        self.places.get(found).map(|(_, place)| *place)
+    }
+
+    /// Makes again what is made from the units: they, or their points, are others than before.
+    pub(super) fn index(&mut self) {
+        self.places.clear();
+        for (at, unit) in self.units.iter().enumerate() {
+            let points = unit.points.iter().enumerate();
+            self.places.extend(points.map(|(point, state)| (state.id(), Place { unit: at, point })));
         }
-    }
-
-    pub(super) fn alarm_points(&self, unit: UnitId) -> impl Iterator<Item = &PointState> {
-        self.points
-            .values()
-            .filter(move |point| point.assignment.unit == unit && point.assignment.role.alarms())
-    }
-
-    pub(super) fn unit_rules(&self, unit: UnitId) -> UnitRules {
-        let unlimited = UnitRules { thermal: None, silence: SilenceRule::DEFAULT };
-        self.rules.units.get(&unit).copied().unwrap_or(unlimited)
-    }
-
-    /// The earliest deadline.
-    pub(super) fn next_due(&self) -> Option<(RuleMs, Due)> {
-        let points =
-            self.points.iter().filter(|(_, state)| state.assignment.role.alarms()).flat_map(|(id, state)| {
-                let rules = self.unit_rules(state.assignment.unit);
-                let confirms = Side::BOTH.into_iter().filter_map(move |side| {
-                    let at = state.side(side).confirms_at(rules.thermal.as_ref()?)?;
-                    Some((at, Due::Confirm(*id, side)))
-                });
-                let worsens = state.data.worsens_at(&rules.silence).map(|at| (at, Due::Worsen(*id)));
-                let faults = state.instrument.confirms_at(&rules.silence).map(|at| (at, Due::Fault(*id)));
-                confirms.chain(worsens).chain(faults)
-            });
-        let alerts =
-            self.alerts.iter().filter_map(|(key, alert)| Some((alert.ends_at()?, Due::AlertEnds(*key))));
-        points.chain(alerts).min()
+        self.places.sort_unstable_by_key(|(id, _)| *id);
+        self.dues = Dues::of(self.units.len());
+        for (place, unit) in self.units.iter().enumerate() {
+            self.dues.set(place, unit.next_due(&self.calendar).map(|(at, _)| at));
+        }
     }
 }

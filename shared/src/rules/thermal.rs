@@ -1,10 +1,14 @@
 //! The thermal region of one point and one side: normal, pending, confirmed, recovering.
 //!
-//! Owns its states and moves. Takes believable values and the passing of time; gives the move made. Values that are
-//! not to be believed never reach it, so they clear nothing; and only a value can clear, never the passing of time.
+//! Owns its phases and the progress of each tier. Takes where a believable value lies and the passing of time; gives the
+//! move made. Values that are not to be believed never reach it, so they clear nothing; and only a value can clear, never
+//! the passing of time.
 
-use super::config::{Limit, ThermalRule};
-use crate::quantity::CentiCelsius;
+use super::accrual::{Accrual, Class, is_default};
+use super::config::ThermalRule;
+use super::field::TIERS;
+use super::limits::{Limit, Place};
+use crate::alarm::Condition;
 use crate::time::{DurationMs, RuleMs};
 use serde::{Deserialize, Serialize};
 
@@ -13,33 +17,50 @@ const IN_RANGE_VALUES: u32 = 2;
 /// How long a cleared episode stays open for a relapse, at least.
 pub const RELAPSE_HOLD: DurationMs = DurationMs::minutes(10);
 
-/// Time spent out of range towards the delay. It runs while the last believable value was not recovered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Accrual {
-    /// What was accrued before the present stretch.
-    pub accrued: DurationMs,
-    /// Since when the present stretch runs.
-    pub running_since: Option<RuleMs>,
+/// One side of the limits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(super) enum Side {
+    Warm,
+    Cold,
 }
 
-/// The state of one side.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Serialize, Deserialize)]
+impl Side {
+    pub(super) const BOTH: [Self; 2] = [Self::Warm, Self::Cold];
+
+    pub(super) const fn condition(self) -> Condition {
+        match self {
+            Self::Warm => Condition::TooWarm,
+            Self::Cold => Condition::TooCold,
+        }
+    }
+
+    /// The limit of a tier on this side, if the tier runs.
+    pub(super) fn limit(self, rule: &ThermalRule) -> Option<Limit> {
+        let limit = match self {
+            Self::Warm => rule.max.value.map(Limit::Above),
+            Self::Cold => rule.min.value.map(Limit::Below),
+        };
+        limit.filter(|_| rule.telling.enabled.value)
+    }
+}
+
+/// The phase of one side.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "state")]
-pub enum Thermal {
+pub enum Phase {
     /// In range.
+    #[default]
     Normal,
-    /// Out of range, not yet for the delay.
+    /// Out of range, not yet for long enough.
     Pending {
         /// Rule time of the first bad value: the episode's name.
         since: RuleMs,
-        /// Progress towards the delay.
-        progress: Accrual,
         /// Values in range, one after another.
         in_range: u32,
         /// Set after a downtime of unknown length: the next bad value confirms.
         confirm_next: bool,
     },
-    /// Out of range for the delay.
+    /// Out of range for long enough.
     Confirmed {
         /// The episode's name.
         since: RuleMs,
@@ -57,26 +78,7 @@ pub enum Thermal {
     },
 }
 
-/// A move that was made.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Move {
-    /// None.
-    Stays,
-    /// Normal to pending.
-    Begins,
-    /// Pending to confirmed.
-    Confirms,
-    /// Pending to normal, without having been confirmed.
-    Passes,
-    /// Confirmed to recovering.
-    Clears,
-    /// Recovering to confirmed.
-    Relapses,
-    /// Recovering to normal.
-    Ends,
-}
-
-impl Thermal {
+impl Phase {
     /// The state's word.
     pub const fn word(&self) -> &'static str {
         match self {
@@ -97,126 +99,165 @@ impl Thermal {
         }
     }
 
-    /// When the delay will have passed, if it is running.
-    pub fn confirms_at(&self, rule: &ThermalRule) -> Option<RuleMs> {
-        match self {
-            Self::Pending { progress: Accrual { accrued, running_since: Some(since) }, .. } => {
-                Some(*since + DurationMs((rule.delay.value.0 - accrued.0).max(0)))
-            }
-            _ => None,
-        }
+    const fn confirmed(since: RuleMs, at: RuleMs) -> Self {
+        Self::Confirmed { since, in_range: 0, in_range_since: at }
+    }
+}
+
+/// A move that was made.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Move {
+    /// None.
+    Stays,
+    /// Normal to pending.
+    Begins,
+    /// Pending to confirmed, for the time out of range after a downtime of unknown length counts as enough.
+    Confirms,
+    /// Pending to normal, without having been confirmed.
+    Passes,
+    /// Confirmed to recovering.
+    Clears,
+    /// Recovering to confirmed.
+    Relapses,
+    /// Recovering to normal.
+    Ends,
+}
+
+/// One side of a point.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Excursion {
+    /// Its phase.
+    #[serde(skip_serializing_if = "is_default")]
+    pub phase: Phase,
+    /// True once the longest excursion that anything can hold back was told of in this episode.
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) capped: bool,
+    #[serde(skip_serializing_if = "is_default")]
+    pub(super) tiers: [Accrual; TIERS as usize],
+}
+
+impl Excursion {
+    /// True while time may confirm something.
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Pending { .. } | Phase::Confirmed { .. })
     }
 
-    /// The delay has passed.
-    pub fn confirm(self, at: RuleMs) -> (Self, Move) {
-        match self {
-            Self::Pending { since, .. } => {
-                (Self::Confirmed { since, in_range: 0, in_range_since: at }, Move::Confirms)
-            }
-            other => (other, Move::Stays),
-        }
+    pub(super) fn is_pending(&self) -> bool {
+        matches!(self.phase, Phase::Pending { .. })
     }
 
-    /// Takes a believable value.
-    pub fn take(self, at: RuleMs, value: CentiCelsius, limit: Limit, rule: &ThermalRule) -> (Self, Move) {
-        if rule.violates(limit, value) {
-            self.out_of_range(at)
-        } else if rule.recovered(limit, value) {
-            self.recovered(at, rule)
-        } else {
-            self.between(at)
-        }
+    pub(super) fn is_confirmed(&self) -> bool {
+        matches!(self.phase, Phase::Confirmed { .. })
     }
 
-    fn out_of_range(self, at: RuleMs) -> (Self, Move) {
-        match self {
-            Self::Normal => {
-                let progress = Accrual { accrued: DurationMs(0), running_since: Some(at) };
-                (Self::Pending { since: at, progress, in_range: 0, confirm_next: false }, Move::Begins)
-            }
-            Self::Pending { confirm_next: true, .. } => self.confirm(at),
-            Self::Pending { since, progress, .. } => (
-                Self::Pending { since, progress: progress.run(at), in_range: 0, confirm_next: false },
-                Move::Stays,
-            ),
-            Self::Confirmed { since, .. } => {
-                (Self::Confirmed { since, in_range: 0, in_range_since: at }, Move::Stays)
-            }
-            Self::Recovering { since, .. } => {
-                (Self::Confirmed { since, in_range: 0, in_range_since: at }, Move::Relapses)
-            }
-        }
+    pub(super) fn is_recovering(&self) -> bool {
+        matches!(self.phase, Phase::Recovering { .. })
     }
 
-    /// Inside the limit, but not by the hysteresis: nothing recovers, nothing gets worse; a running delay runs on.
-    fn between(self, at: RuleMs) -> (Self, Move) {
-        let next = match self {
-            Self::Pending { since, progress, confirm_next, .. } => {
-                Self::Pending { since, progress: progress.run(at), in_range: 0, confirm_next }
-            }
-            Self::Confirmed { since, .. } => Self::Confirmed { since, in_range: 0, in_range_since: at },
-            other => other,
+    /// Takes where a believable value lies as seen from all tiers together; the tiers' own progress follows.
+    pub(super) fn take(&mut self, at: RuleMs, place: Place, off_delay: DurationMs) -> Move {
+        let (next, made) = match place {
+            Place::Violating => self.violating(at),
+            Place::Between => (self.between(at), Move::Stays),
+            Place::Recovered => self.recovered(at, off_delay),
         };
-        (next, Move::Stays)
+        self.phase = next;
+        if next == Phase::Normal && made != Move::Stays {
+            self.end(at);
+        }
+        made
     }
 
-    fn recovered(self, at: RuleMs, rule: &ThermalRule) -> (Self, Move) {
-        match self {
-            Self::Normal => (self, Move::Stays),
-            Self::Pending { in_range, .. } if in_range + 1 >= IN_RANGE_VALUES => (Self::Normal, Move::Passes),
-            Self::Pending { since, progress, in_range, confirm_next } => (
-                Self::Pending { since, progress: progress.pause(at), in_range: in_range + 1, confirm_next },
-                Move::Stays,
-            ),
-            Self::Confirmed { since, in_range, in_range_since } => {
+    fn violating(&self, at: RuleMs) -> (Phase, Move) {
+        match self.phase {
+            Phase::Normal => (Phase::Pending { since: at, in_range: 0, confirm_next: false }, Move::Begins),
+            Phase::Pending { since, confirm_next: true, .. } => (Phase::confirmed(since, at), Move::Confirms),
+            Phase::Pending { since, .. } => {
+                (Phase::Pending { since, in_range: 0, confirm_next: false }, Move::Stays)
+            }
+            Phase::Confirmed { since, .. } => (Phase::confirmed(since, at), Move::Stays),
+            Phase::Recovering { since, .. } => (Phase::confirmed(since, at), Move::Relapses),
+        }
+    }
+
+    /// Inside the limit, but not by the hysteresis: nothing recovers, nothing gets worse; what runs runs on.
+    fn between(&self, at: RuleMs) -> Phase {
+        match self.phase {
+            Phase::Pending { since, confirm_next, .. } => Phase::Pending { since, in_range: 0, confirm_next },
+            Phase::Confirmed { since, .. } => Phase::confirmed(since, at),
+            other => other,
+        }
+    }
+
+    fn recovered(&self, at: RuleMs, off_delay: DurationMs) -> (Phase, Move) {
+        match self.phase {
+            Phase::Normal => (self.phase, Move::Stays),
+            Phase::Pending { in_range, .. } if in_range + 1 >= IN_RANGE_VALUES => {
+                (Phase::Normal, Move::Passes)
+            }
+            Phase::Pending { since, in_range, confirm_next } => {
+                (Phase::Pending { since, in_range: in_range + 1, confirm_next }, Move::Stays)
+            }
+            Phase::Confirmed { since, in_range, in_range_since } => {
                 let first = if in_range == 0 { at } else { in_range_since };
-                let enough = in_range + 1 >= IN_RANGE_VALUES && at - first >= rule.off_delay.value;
-                if enough {
-                    let hold = RELAPSE_HOLD.max(rule.off_delay.value);
-                    (Self::Recovering { since, hold_until: at + hold }, Move::Clears)
+                if in_range + 1 >= IN_RANGE_VALUES && at - first >= off_delay {
+                    let hold = RELAPSE_HOLD.max(off_delay);
+                    (Phase::Recovering { since, hold_until: at + hold }, Move::Clears)
                 } else {
-                    (
-                        Self::Confirmed {
-                            since,
-                            in_range: in_range.saturating_add(1),
-                            in_range_since: first,
-                        },
-                        Move::Stays,
-                    )
+                    let in_range = in_range.saturating_add(1);
+                    (Phase::Confirmed { since, in_range, in_range_since: first }, Move::Stays)
                 }
             }
-            Self::Recovering { hold_until, .. } if at >= hold_until => (Self::Normal, Move::Ends),
-            Self::Recovering { .. } => (self, Move::Stays),
+            Phase::Recovering { hold_until, .. } if at >= hold_until => (Phase::Normal, Move::Ends),
+            Phase::Recovering { .. } => (self.phase, Move::Stays),
+        }
+    }
+
+    /// It counts now; true if it did not before.
+    pub(super) fn confirm(&mut self, at: RuleMs) -> bool {
+        match self.phase {
+            Phase::Pending { since, .. } => {
+                self.phase = Phase::confirmed(since, at);
+                true
+            }
+            _ => false,
+        }
+    }
+
+    /// The episode is over.
+    pub(super) fn end(&mut self, at: RuleMs) {
+        self.phase = Phase::Normal;
+        self.capped = false;
+        for tier in &mut self.tiers {
+            tier.end(at);
+        }
+    }
+
+    pub(super) fn bank(&mut self, length: DurationMs, class_of: impl Fn(usize) -> Class) {
+        if self.is_open() {
+            for (tier, accrual) in self.tiers.iter_mut().enumerate() {
+                accrual.bank(length, class_of(tier));
+            }
         }
     }
 
     /// Moves running times along with a jump of the axis, which is not elapsed time. The name stays.
-    pub fn shift(&mut self, jump: DurationMs) {
-        match self {
-            Self::Normal => {}
-            Self::Pending { progress, .. } => {
-                progress.running_since = progress.running_since.map(|since| since + jump)
-            }
-            Self::Confirmed { in_range_since, .. } => *in_range_since = *in_range_since + jump,
-            Self::Recovering { hold_until, .. } => *hold_until = *hold_until + jump,
+    pub(super) fn shift(&mut self, jump: DurationMs) {
+        match &mut self.phase {
+            Phase::Normal | Phase::Pending { .. } => {}
+            Phase::Confirmed { in_range_since, .. } => *in_range_since = *in_range_since + jump,
+            Phase::Recovering { hold_until, .. } => *hold_until = *hold_until + jump,
+        }
+        for tier in &mut self.tiers {
+            tier.shift(jump);
         }
     }
 
-    /// After a downtime of unknown length the delay counts as passed: the next bad value confirms.
-    pub fn after_unknown_downtime(&mut self) {
-        if let Self::Pending { confirm_next, .. } = self {
+    /// After a downtime of unknown length the time counts as enough: the next bad value confirms.
+    pub(super) fn after_unknown_downtime(&mut self) {
+        if let Phase::Pending { confirm_next, .. } = &mut self.phase {
             *confirm_next = true;
         }
-    }
-}
-
-impl Accrual {
-    fn run(self, at: RuleMs) -> Self {
-        Self { running_since: Some(self.running_since.unwrap_or(at)), ..self }
-    }
-    fn pause(self, at: RuleMs) -> Self {
-        // A value placed inside a jump of the axis comes before a stretch that was moved along with it.
-        let stretch = self.running_since.map_or(DurationMs(0), |since| (at - since).max(DurationMs(0)));
-        Self { accrued: self.accrued + stretch, running_since: None }
     }
 }
