@@ -17,7 +17,7 @@ use crate::sync::batch::Sender;
 use crate::sync::plan::Held;
 use crate::sync::shown::CloudView;
 use crate::sync::{self, Shared};
-use crate::watch::{Refused, StartError, View, Watch, WatchError, Wish};
+use crate::watch::{Deed, Refused, StartError, View, Watch, WatchError, Wish};
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::ids::{AlertId, PersonId};
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs};
@@ -95,8 +95,8 @@ pub enum Input {
     Report(Report),
     /// Someone asks for quiet.
     Quiet(AlertId, oneshot::Sender<Result<(), Refused>>),
-    /// A person acknowledges.
-    Acknowledge(AlertId, PersonId, oneshot::Sender<Result<(), Refused>>),
+    /// A person who has proved who they are does something.
+    Act(Deed, PersonId, oneshot::Sender<Result<(), Refused>>),
     /// A person decides on a document that waits.
     Decide(Wish, u64, PersonId, oneshot::Sender<Result<(), Refused>>),
     /// Sync wants something.
@@ -290,9 +290,7 @@ fn watch_over(
             Ok(Input::Heard(heard)) => watch.hear(heard, now)?,
             Ok(Input::Report(report)) => watch.report(report, now)?,
             Ok(Input::Quiet(alert, to)) => answer = Some((to, watch.quiet(alert, now)?)),
-            Ok(Input::Acknowledge(alert, person, to)) => {
-                answer = Some((to, watch.acknowledge(alert, person, now)?));
-            }
+            Ok(Input::Act(deed, person, to)) => answer = Some((to, watch.act(&deed, person, now)?)),
             Ok(Input::Decide(wish, version, person, to)) => {
                 answer = Some((to, watch.decide_waiting(wish, version, person, now)?));
             }

@@ -12,7 +12,7 @@ use frostguard_shared::event::Fault;
 use frostguard_shared::ids::PointId;
 use frostguard_shared::quantity::{BasisPointsRh, CentiCelsius, Dbm};
 use frostguard_shared::reading::{Door, Quality, Reading};
-use frostguard_shared::rules::ThermalRule;
+use frostguard_shared::rules::UnitRules;
 use frostguard_shared::time::RuleMs;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -127,7 +127,7 @@ impl Intake {
         point: PointId,
         value: ChannelValue,
         at: RuleMs,
-        limits: Option<&ThermalRule>,
+        limits: Option<&UnitRules>,
     ) -> Verdict {
         let memory = self.points.entry(point).or_default();
         match value {
@@ -171,7 +171,7 @@ impl Last {
 }
 
 impl Memory {
-    fn reading(&mut self, next: Last, at: RuleMs, limits: Option<&ThermalRule>) -> Verdict {
+    fn reading(&mut self, next: Last, at: RuleMs, limits: Option<&UnitRules>) -> Verdict {
         let recovered = self.fault.take().is_some();
         let Some(last) = self.last else {
             self.last = Some(next);
@@ -196,7 +196,7 @@ impl Memory {
     }
 }
 
-fn is_change(last: &Last, next: &Last, limits: Option<&ThermalRule>) -> bool {
+fn is_change(last: &Last, next: &Last, limits: Option<&UnitRules>) -> bool {
     let moved = last.temperature.hundredths().abs_diff(next.temperature.hundredths()) >= STEP_CENTI_C;
     let wetter = match (last.humidity, next.humidity) {
         (Some(last), Some(next)) => last.basis_points().abs_diff(next.basis_points()) >= STEP_BASIS_POINTS,
@@ -210,9 +210,7 @@ fn is_change(last: &Last, next: &Last, limits: Option<&ThermalRule>) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frostguard_shared::quantity::CentiDegrees;
-    use frostguard_shared::rules::{Field, Severity};
-    use frostguard_shared::time::DurationMs;
+    use frostguard_shared::rules::{Field, ThermalRule};
 
     fn point() -> PointId {
         PointId::from_bytes([1; 16])
@@ -222,16 +220,9 @@ mod tests {
         ChannelValue::of_hundredths(hundredths, None)
     }
 
-    fn freezer() -> ThermalRule {
-        ThermalRule {
-            min: None,
-            max: Some(Field::unit(CentiCelsius::literal(-1500))),
-            inclusive: false,
-            hysteresis: Field::unit(CentiDegrees::HALF_A_DEGREE),
-            delay: Field::unit(DurationMs::minutes(5)),
-            off_delay: Field::unit(DurationMs::minutes(5)),
-            severity: Field::unit(Severity::Critical),
-        }
+    fn freezer() -> UnitRules {
+        let max = Field::unit(Some(CentiCelsius::literal(-1500)));
+        UnitRules::of_limits(ThermalRule { max, ..ThermalRule::DEFAULT })
     }
 
     const RECORD: Verdict = Verdict::Reading { recovered: false };

@@ -4,7 +4,8 @@
 //! [`sources`] turn a radio's bytes into frames; [`intake`] decides what of them becomes a record; [`store`] keeps
 //! the journal; [`watch`] folds records by the shared rules and records what follows; [`annunciators`] make it
 //! heard; [`page`] shows it; [`sync`] takes the record to the cloud if the hub is enrolled in one, and [`desired`]
-//! decides what the hub does of what that cloud wants. Around them: [`config`] and [`site`] say what is where,
+//! decides what the hub does of what that cloud wants. Beside them, [`replay`] runs the same rules over a history, and
+//! [`comparison`] says in what two sets of rules differ. Around them: [`config`] and [`site`] say what is where,
 //! [`identity`] says who this hub is, [`clock`] and [`entropy`] are the only places that read time and randomness,
 //! [`hub`] puts all of it together.
 //!
@@ -18,6 +19,7 @@
 pub mod annunciators;
 pub mod clock;
 pub mod commands;
+pub mod comparison;
 pub mod config;
 pub mod desired;
 pub mod durable;
@@ -30,6 +32,7 @@ pub mod identity;
 pub mod intake;
 pub mod page;
 pub mod pin;
+pub mod replay;
 pub mod site;
 pub mod sources;
 pub mod store;

@@ -349,7 +349,7 @@ fn what_cannot_be_meant_is_refused_with_its_word_and_what_waits_takes_effect_by_
     let overview = browser.get("/").unwrap().body;
     assert!(overview.contains("wait for somebody here") && overview.contains("lies outside"), "{overview}");
     let question = browser.get("/configuration").unwrap().body;
-    assert!(question.contains("Freezer: at most 0.0 °C, now at most −15.0 °C"), "{question}");
+    assert!(question.contains("Freezer: upper limit 0.00 °C, now -15.00 °C"), "{question}");
     let answer = |pin: &str, version: &str| {
         let fields = [("version", version), ("person", PERSON), ("pin", pin)];
         browser.post("/configuration/apply", &fields).unwrap().status

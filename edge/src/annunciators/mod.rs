@@ -55,6 +55,12 @@ pub enum Happened {
     Cleared,
     /// Its condition came back.
     Relapsed,
+    /// It became more urgent.
+    Upgraded,
+    /// Nobody has acknowledged it for too long.
+    Escalated,
+    /// A person is done with it.
+    Resolved,
 }
 
 impl Happened {
@@ -67,6 +73,9 @@ impl Happened {
             Self::AckExpired => "alert.ack_expired",
             Self::Cleared => "alert.cleared",
             Self::Relapsed => "alert.relapsed",
+            Self::Upgraded => "alert.upgraded",
+            Self::Escalated => "alert.escalated",
+            Self::Resolved => "alert.resolved",
         }
     }
 }

@@ -20,8 +20,8 @@ use std::io::{BufRead, Write};
 pub(super) fn check(config: &Config) -> Result<(), Failure> {
     let document = Document::load(&config.site)?;
     let mut out = std::io::stdout().lock();
-    for unit in document.unlimited() {
-        writeln!(out, "warning: unit \"{unit}\" has no temperature limits; nothing guards its temperature")?;
+    for warning in document.warnings() {
+        writeln!(out, "warning: {warning}")?;
     }
     cloud(&mut out, &config.cloud)?;
     overruled(&mut out, config)?;

@@ -6,7 +6,9 @@
 mod ask;
 mod enrol;
 mod export;
+mod replay;
 mod status;
+mod why;
 
 use crate::config::{self, Config};
 use crate::hub::Hub;
@@ -41,6 +43,8 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say why a unit is as it is, or was at a time; the hub may be running
+    Why(why::WhyArguments),
     /// Look at the configuration
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -49,6 +53,8 @@ enum Command {
     Chain(ChainCommand),
     /// Write the record as a bundle for `frostguard-verify`; the hub may be running
     Export(export::Export),
+    /// Run rules over a history of lines of JSON, as fast as it can be read, and write what would have happened
+    Replay(replay::Replay),
     /// Make the hash of a PIN for the site document; reads the PIN from standard input
     Pin,
 }
@@ -96,11 +102,13 @@ impl Arguments {
                 arguments.at.load().and_then(|config| enrol::run(&arguments, &config))
             }
             Command::Status { at, json } => at.load().and_then(|config| status::run(&config, json)),
+            Command::Why(arguments) => arguments.run(),
             Command::Config(ConfigCommand::Check(at)) => at.load().and_then(|config| ask::check(&config)),
             Command::Chain(ChainCommand::Verify { at, json }) => {
                 at.load().and_then(|config| ask::verify(&config, json))
             }
             Command::Export(export) => export.run(),
+            Command::Replay(replay) => replay.run(),
             Command::Pin => ask::pin(),
         };
         match done {

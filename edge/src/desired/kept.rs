@@ -207,7 +207,9 @@ impl Kept {
         let mut site = site.clone();
         for unit in &mut site.units {
             let desired = self.in_force.as_ref().and_then(|document| document.rules.get(&unit.id));
-            unit.rules = desired.copied().unwrap_or(unit.rules);
+            if let Some(desired) = desired {
+                unit.rules = desired.clone();
+            }
         }
         site
     }
@@ -258,13 +260,12 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use frostguard_shared::rules::SilenceRule;
 
     const HUB: HubId = HubId::from_bytes([1; 16]);
     const UNIT: UnitId = UnitId::from_bytes([2; 16]);
 
     fn document(version: u64) -> Rules {
-        let rules = UnitRules { thermal: None, silence: SilenceRule::DEFAULT };
+        let rules = UnitRules::default();
         Rules { version, rules: BTreeMap::from([(UNIT, rules)]) }
     }
 

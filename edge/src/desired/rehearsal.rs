@@ -5,11 +5,9 @@
 //! most of the day, or an alarm that would have come again and again, is most likely a slip of the finger.
 
 use crate::site::Site;
-use frostguard_shared::ids::UnitId;
+use frostguard_shared::ids::{PointId, UnitId};
 use frostguard_shared::quantity::CentiCelsius;
-use frostguard_shared::rules::{
-    AlertChange, Effect, Input, Record, SiteRules, State, ThermalRule, refold, step,
-};
+use frostguard_shared::rules::{AlertChange, Effect, Input, Record, SiteRules, State, refold, step};
 use frostguard_shared::time::{DurationMs, RuleMs};
 use std::collections::BTreeMap;
 
@@ -60,7 +58,7 @@ impl Run {
         let (state, effects) = refold(std::mem::take(&mut self.state), records);
         self.state = state;
         for effect in effects {
-            if let Effect::Alert { at, episode, change } = effect
+            if let Effect::Alert { at, episode, change, .. } = effect
                 // One that comes back sounds again.
                 && matches!(change, AlertChange::Raised { .. } | AlertChange::Relapsed { .. })
                 && at >= from
@@ -92,12 +90,16 @@ impl Rehearsal {
     fn count(&mut self, record: &Record) {
         let Input::Reading { point, temperature, quality, .. } = record.input else { return };
         let Some(state) = self.before.state.point(point) else { return };
+        let temperature = self.calibrated(point, temperature);
         if record.at < self.from || !quality.is_valid() || !state.assignment.role.alarms() {
             return;
         }
         let unit = state.assignment.unit;
-        let rule = |run: &Run| run.state.rules().units.get(&unit).and_then(|rules| rules.thermal);
-        let (before, after) = (rule(&self.before), rule(&self.after));
+        let outside = |run: &Run| {
+            let rules = run.state.rules().units.get(&unit)?;
+            (rules.sides(temperature) != 0).then(|| rules.distance(temperature))
+        };
+        let (before, after) = (outside(&self.before), outside(&self.after));
         let tally = self.tallies.entry(unit).or_insert(Tally {
             first: record.at,
             last: record.at,
@@ -108,14 +110,20 @@ impl Rehearsal {
         });
         (tally.first, tally.last) = (tally.first.min(record.at), tally.last.max(record.at));
         tally.values += 1;
-        tally.outside_before += u64::from(is_outside(before.as_ref(), temperature));
-        if is_outside(after.as_ref(), temperature) {
+        tally.outside_before += u64::from(before.is_some());
+        if let Some(distance) = after {
             tally.outside_after += 1;
-            let distance = after.as_ref().map_or(0, |rule| rule.distance(temperature));
             if tally.worst.is_none_or(|(known, _)| distance > known) {
                 tally.worst = Some((distance, temperature));
             }
         }
+    }
+
+    /// The value as it is held against limits.
+    fn calibrated(&self, point: PointId, raw: CentiCelsius) -> CentiCelsius {
+        let calibration = self.before.state.rules().calibrations.get(&point);
+        let offset = calibration.map_or(0, |calibration| calibration.offset_centi_c);
+        CentiCelsius::new(raw.hundredths().saturating_add(offset)).unwrap_or(raw)
     }
 
     /// Why the proposed rules cannot be meant, if the day says so; time passes until `now` first.
@@ -137,10 +145,6 @@ impl Rehearsal {
             )
         })
     }
-}
-
-fn is_outside(rule: Option<&ThermalRule>, value: CentiCelsius) -> bool {
-    rule.is_some_and(|rule| rule.sides(value) != (false, false))
 }
 
 fn mostly_outside(tally: &Tally, name: &str) -> Option<String> {

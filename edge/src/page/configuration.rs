@@ -3,7 +3,7 @@
 //! Owns the card that says what is asked, why it was held back and since when, and the page on which a person lets it
 //! take effect or turns it down. It decides nothing itself: it asks the watch and shows the answer.
 
-use super::render::{celsius, local};
+use super::render::local;
 use super::{Page, ask, html, message, prove};
 use crate::annunciators::mqtt::rfc3339;
 use crate::desired::RulesFrom;
@@ -16,8 +16,10 @@ use axum::Form;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::response::Response;
+use frostguard_shared::alarm::AlertType;
 use frostguard_shared::quantity::CentiCelsius;
 use frostguard_shared::rules::UnitRules;
+use frostguard_shared::rules::field::{RuleField, Slot};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
@@ -144,21 +146,48 @@ fn asked(waiting: &Waiting, view: &View, site: &Site) -> Asked {
     }
 }
 
+/// Fields of one unit that are named; the rest are counted.
+const NAMED_MAX: usize = 8;
+
+/// What would be otherwise, field by field.
 fn change(unit: &Unit, after: &UnitRules) -> String {
-    let (before, after) = (in_words(&unit.rules), in_words(after));
-    if before == after {
-        format!("{}: other delays or severities, limits as they are ({after})", unit.name)
-    } else {
-        format!("{}: {after}, now {before}", unit.name)
+    let before = unit.rules.fields();
+    let was = |slot, field| {
+        let of = before.iter().find(|(at, known, _)| (*at, *known) == (slot, field));
+        of.and_then(|(_, _, said)| said.value)
+    };
+    let told = after.fields();
+    let mut changed: Vec<String> = told
+        .iter()
+        .filter(|(slot, field, said)| was(*slot, *field) != said.value)
+        .map(|(slot, field, said)| {
+            let now = field.in_words(was(*slot, *field));
+            format!("{} {}, now {now}", name(*slot, *field), field.in_words(said.value))
+        })
+        .collect();
+    let (tiers, were) = (after.limits.len(), unit.rules.limits.len());
+    if tiers < were {
+        changed.insert(0, format!("{} of {were} tiers of limits go", were - tiers));
+    }
+    let more = changed.len().saturating_sub(NAMED_MAX);
+    let named = changed.iter().take(NAMED_MAX).map(String::as_str).collect::<Vec<_>>().join("; ");
+    let more = if more == 0 { String::new() } else { format!("; and {more} more") };
+    match changed.len() {
+        0 => format!("{}: the same values, said by others", unit.name),
+        _ => format!("{}: {named}{more}", unit.name),
     }
 }
 
-fn in_words(rules: &UnitRules) -> String {
-    let limits = rules.thermal.map(|rule| (rule.min.map(|min| min.value), rule.max.map(|max| max.value)));
-    match limits.unwrap_or_default() {
-        (Some(min), Some(max)) => format!("{} to {}", celsius(min), celsius(max)),
-        (None, Some(max)) => format!("at most {}", celsius(max)),
-        (Some(min), None) => format!("at least {}", celsius(min)),
-        (None, None) => "no limits".into(),
+/// A field's name for people: of the slot, unless it is the limits.
+fn name(slot: Slot, field: RuleField) -> String {
+    let field = match field {
+        RuleField::TempMin => "lower limit".to_owned(),
+        RuleField::TempMax => "upper limit".to_owned(),
+        _ => field.word().replace('_', " "),
+    };
+    match (slot.kind, slot.tier) {
+        (AlertType::AlarmActive, 0) => field,
+        (AlertType::AlarmActive, tier) => format!("tier {tier}: {field}"),
+        (kind, _) => format!("{}: {field}", kind.word().replace('_', " ")),
     }
 }

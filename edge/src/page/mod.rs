@@ -1,6 +1,6 @@
 //! The hub's page: units now, alarms, quiet, acknowledge; plain HTML, readable at two metres.
 //!
-//! Owns what a browser sees. Reading needs no login; quiet needs one touch; acknowledging needs a person's PIN. A
+//! Owns what a browser sees. Reading needs no login; quiet needs one touch; all else that people do needs a PIN. A
 //! request must name the hub by a known host, and a change must come from the hub's own page, so that no other site
 //! can act through a browser in the shop. It changes nothing itself: it asks the watch and shows the answer.
 
@@ -11,6 +11,7 @@ mod day;
 mod guard;
 mod live;
 mod render;
+mod unit;
 
 use crate::clock::Clock;
 use crate::config::PageConfig;
@@ -19,7 +20,7 @@ use crate::pin::{self, Tries};
 use crate::site::{Person, Site};
 use crate::sources::Heard;
 use crate::sync::shown::CloudView;
-use crate::watch::{AlarmView, Refused, View};
+use crate::watch::{AlarmView, Deed, Refused, View};
 use axum::extract::{DefaultBodyLimit, Path, State};
 use axum::http::{StatusCode, header};
 use axum::response::{Html, IntoResponse, Json, Redirect, Response};
@@ -110,6 +111,11 @@ pub async fn serve(address: SocketAddr, page: Page, hear: impl Fn(Heard)) {
         .route("/alarms/{alert}", get(alarm))
         .route("/alarms/{alert}/quiet", post(quiet))
         .route("/alarms/{alert}/acknowledge", post(acknowledge))
+        .route("/alarms/{alert}/resolve", post(resolve))
+        .route("/units/{unit}", get(unit::show))
+        .route("/units/{unit}/log", post(unit::log))
+        .route("/units/{unit}/silence", post(unit::silence))
+        .route("/units/{unit}/unsilence", post(unit::unsilence))
         .route("/configuration", get(configuration::show))
         .route("/configuration/{wish}", post(configuration::decide))
         .fallback(nowhere)
@@ -171,28 +177,33 @@ async fn quiet(State(page): State<Page>, Path(id): Path<String>) -> Response {
     ask(&page, Input::Quiet(alert, answer), answered).await
 }
 
+/// A person and the proof of who they are.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Acknowledgement {
+struct Proof {
     person: String,
     pin: String,
 }
 
-async fn acknowledge(
-    State(page): State<Page>,
-    Path(id): Path<String>,
-    Form(form): Form<Acknowledgement>,
-) -> Response {
-    let Some(view) = page.alarm(&id) else {
-        return message(StatusCode::NOT_FOUND, "There is no such alarm any more", &page);
+async fn acknowledge(State(page): State<Page>, Path(id): Path<String>, Form(proof): Form<Proof>) -> Response {
+    of_alarm(&page, &id, proof, Deed::Acknowledge).await
+}
+
+async fn resolve(State(page): State<Page>, Path(id): Path<String>, Form(proof): Form<Proof>) -> Response {
+    of_alarm(&page, &id, proof, Deed::Resolve).await
+}
+
+/// Does something to an alarm as a person.
+async fn of_alarm(page: &Page, id: &str, proof: Proof, deed: fn(AlertId) -> Deed) -> Response {
+    let Some(view) = page.alarm(id) else {
+        return message(StatusCode::NOT_FOUND, "There is no such alarm any more", page);
     };
-    let again = |status, text| html(status, render::alarm(&view, &page.site, Some(text)));
-    let person = match prove(&page, &form.person, form.pin).await {
+    let person = match prove(page, &proof.person, proof.pin).await {
         Ok(person) => person,
-        Err((status, text)) => return again(status, text),
+        Err((status, text)) => return html(status, render::alarm(&view, &page.site, Some(text))),
     };
     let (answer, answered) = oneshot::channel();
-    ask(&page, Input::Acknowledge(view.alarm.alert, person.id, answer), answered).await
+    ask(page, Input::Act(deed(view.alarm.alert), person.id, answer), answered).await
 }
 
 /// The person who has proved by a PIN who they are; else what to tell them.
@@ -226,8 +237,10 @@ async fn ask(page: &Page, input: Input, answered: oneshot::Receiver<Result<(), R
         Ok(Ok(())) => Redirect::to("/").into_response(),
         Ok(Err(refused)) => {
             let status = match refused {
-                Refused::NoSuchAlert | Refused::NothingWaits => StatusCode::NOT_FOUND,
+                Refused::NoSuchAlert | Refused::NoSuchUnit | Refused::NothingWaits => StatusCode::NOT_FOUND,
                 Refused::QuietTooOften | Refused::DoesNotFit => StatusCode::CONFLICT,
+                Refused::NotOver | Refused::NotSilenced => StatusCode::CONFLICT,
+                Refused::Length | Refused::NoReason => StatusCode::UNPROCESSABLE_ENTITY,
                 Refused::NotRecorded => StatusCode::SERVICE_UNAVAILABLE,
             };
             message(status, &refused.to_string(), page)

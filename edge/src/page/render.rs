@@ -37,16 +37,19 @@ struct Now<'a> {
     configuration: String,
 }
 
-struct Unit<'a> {
-    name: &'a str,
-    status: &'static str,
-    class: &'static str,
-    limits: String,
-    points: Vec<Point<'a>>,
-    chart: Option<Chart>,
+pub(super) struct Unit<'a> {
+    pub(super) name: &'a str,
+    pub(super) link: String,
+    pub(super) status: &'static str,
+    pub(super) class: &'static str,
+    pub(super) notes: Vec<String>,
+    pub(super) silenced: Option<String>,
+    pub(super) limits: String,
+    pub(super) points: Vec<Point<'a>>,
+    pub(super) chart: Option<Chart>,
 }
 
-struct Chart {
+pub(super) struct Chart {
     bands: Vec<String>,
     upper: Option<i64>,
     lower: Option<i64>,
@@ -57,12 +60,12 @@ struct Chart {
     told: String,
 }
 
-struct Point<'a> {
-    role: &'static str,
-    device: &'a str,
-    value: String,
-    when: String,
-    note: String,
+pub(super) struct Point<'a> {
+    pub(super) role: &'static str,
+    pub(super) device: &'a str,
+    pub(super) value: String,
+    pub(super) when: String,
+    pub(super) note: String,
 }
 
 struct Alarm {
@@ -74,6 +77,7 @@ struct Alarm {
     since: String,
     now: String,
     can_be_quieted: bool,
+    is_over: bool,
 }
 
 #[derive(Template)]
@@ -81,7 +85,6 @@ struct Alarm {
 struct AlarmPage<'a> {
     site: &'a str,
     alarm: Alarm,
-    open: bool,
     people: Vec<(&'a str, &'a str)>,
     error: Option<&'a str>,
 }
@@ -135,8 +138,7 @@ pub fn now(
 /// One alarm, with the forms that act on it.
 pub fn alarm(view: &AlarmView, site: &Site, error: Option<&str>) -> Result<String, askama::Error> {
     let people = site.people.iter().map(|person| (person.key.as_str(), person.name.as_str())).collect();
-    let open = view.alarm.sounding != Sounding::Cleared;
-    AlarmPage { site: &site.name, alarm: alarm_shown(view, site), open, people, error }.render()
+    AlarmPage { site: &site.name, alarm: alarm_shown(view, site), people, error }.render()
 }
 
 /// A page that says one thing.
@@ -179,9 +181,13 @@ fn chart_shown(unit: &UnitView, view: &View, site: &Site, day: &Day) -> Option<C
     })
 }
 
-fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Chart>) -> Unit<'a> {
+pub(super) fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Chart>) -> Unit<'a> {
     let (status, class) = match unit.status {
-        UnitStatus::Ok if unit.limits == (None, None) => ("No limits set", "warn"),
+        UnitStatus::Ok | UnitStatus::MonitoringInterrupted if unit.conditions.contains(&Condition::Unguarded) => {
+            ("No limits set", "warn")
+        }
+        UnitStatus::Ok if unit.limits == (None, None) => ("No limits", "warn"),
+        UnitStatus::Ok if !unit.conditions.is_empty() => ("Look at it", "warn"),
         UnitStatus::Ok => ("OK", "ok"),
         UnitStatus::Excursion => ("Out of range", "warn"),
         UnitStatus::AlarmActive => ("Alarm", "alarm"),
@@ -196,14 +202,26 @@ fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Chart>) -> Unit
         (Some(min), None) => format!("at least {}", celsius(min)),
         (None, None) => "none".into(),
     };
+    let mut notes: Vec<String> = unit.conditions.iter().map(|condition| capital(in_words(*condition))).collect();
+    if let Some(left) = unit.mask_left {
+        notes.push(match left.0 {
+            0 => "The open door excuses warm air no more today".into(),
+            _ => format!("The open door excuses warm air for {left} more today"),
+        });
+    }
+    let silenced =
+        unit.shelved_until.map(|until| format!("Silenced until {}", local(until, site, "%H:%M")));
     let limits = match unit.rules_from {
         RulesFrom::Site => limits,
         RulesFrom::Cloud(_) => format!("{limits} (from the cloud)"),
     };
     Unit {
         name: &unit.name,
+        link: format!("/units/{}", unit.key),
         status,
         class,
+        notes,
+        silenced,
         limits,
         points: unit.points.iter().map(|point| point_shown(point, site)).collect(),
         chart,
@@ -229,13 +247,8 @@ fn point_shown<'a>(point: &'a PointView, site: &Site) -> Point<'a> {
 
 fn alarm_shown(view: &AlarmView, site: &Site) -> Alarm {
     let alarm = &view.alarm;
-    let what = match alarm.condition {
-        Condition::TooWarm => "too warm",
-        Condition::TooCold => "too cold",
-        Condition::Silent => "sensor silent",
-        Condition::SensorFault => "sensor fault",
-    };
     let (state, class) = match (alarm.sounding, alarm.severity) {
+        (Sounding::Sounding, Severity::Critical) if view.level > 0 => ("Act now: nobody has", "alarm"),
         (Sounding::Sounding, Severity::Critical) => ("Act now", "alarm"),
         (Sounding::Sounding, Severity::Warning | Severity::Info) => ("Look at it", "warn"),
         (Sounding::Quiet, _) => ("Quiet for a while", "warn"),
@@ -245,13 +258,34 @@ fn alarm_shown(view: &AlarmView, site: &Site) -> Alarm {
     Alarm {
         link: format!("/alarms/{}", alarm.alert),
         unit: alarm.unit_name.clone(),
-        what,
+        what: in_words(alarm.condition),
         class,
         state,
         since: local(alarm.since, site, "%H:%M"),
         now: view.now.map_or_else(|| "unknown".into(), celsius),
         can_be_quieted: view.can_be_quieted,
+        is_over: alarm.sounding == Sounding::Cleared,
     }
+}
+
+/// What is wrong, in words that follow the name of a unit.
+const fn in_words(condition: Condition) -> &'static str {
+    match condition {
+        Condition::TooWarm => "too warm",
+        Condition::TooCold => "too cold",
+        Condition::Silent => "sensor silent",
+        Condition::SensorFault => "sensor fault",
+        Condition::DoorOpen => "door open",
+        Condition::LowBattery => "battery low",
+        Condition::ManualMissed => "log due",
+        Condition::CalibrationDue => "calibration due",
+        Condition::Unguarded => "no limits",
+    }
+}
+
+fn capital(text: &str) -> String {
+    let mut letters = text.chars();
+    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
 }
 
 /// The cloud in one line.
@@ -305,7 +339,18 @@ pub fn status(view: &View, cloud: &CloudView, is_live: bool) -> Value {
         .iter()
         .map(|unit| {
             let points: Vec<Value> = unit.points.iter().map(point_status).collect();
-            json!({ "key": unit.key, "name": unit.name, "type": unit.kind, "status": unit.status.word(), "has_limits": unit.limits != (None, None), "limits": configuration::limits(unit), "points": points })
+            json!({
+                "key": unit.key,
+                "name": unit.name,
+                "type": unit.kind,
+                "status": unit.status.word(),
+                "conditions": unit.conditions.iter().map(|condition| condition.word()).collect::<Vec<_>>(),
+                "shelved_until": unit.shelved_until.map(rfc3339),
+                "mask_left_seconds": unit.mask_left.map(|left| left.0 / 1_000),
+                "has_limits": unit.limits != (None, None),
+                "limits": configuration::limits(unit),
+                "points": points,
+            })
         })
         .collect();
     // What is over is shown on the page until someone acknowledges it, but it is no alarm any more.
@@ -359,6 +404,7 @@ fn alarm_status(view: &AlarmView) -> Value {
         "kind": alarm.condition.word(),
         "severity": alarm.severity.word(),
         "state": alarm.sounding.word(),
+        "level": view.level,
         "since": rfc3339(alarm.since),
         "temperature_c": view.now.map(|value| value.to_string()),
     })

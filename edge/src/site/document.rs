@@ -1,21 +1,31 @@
 //! The site document as text: `site.toml`, checked whole, every fault named with file and line.
 //!
-//! Limits are read from the digits of their literal, never through a float, so that what was written is what is
-//! compared. A key that this version does not know is refused, for a rule that is ignored guards nothing.
+//! Temperatures are read from the digits of their literal, never through a float, so that what was written is what is
+//! compared. A key that this version does not know is refused, for a rule that is ignored guards nothing. Rule tables are
+//! read in [`rules`].
+
+mod rules;
 
 use super::{Output, OutputKind, UnitType};
 use crate::config::{ConfigError, content, line_of};
 use crate::identity::IdentityError;
 use crate::sources::{Address, Model};
-use frostguard_shared::point::{Channel, Role};
-use frostguard_shared::quantity::{CentiCelsius, CentiDegrees};
-use frostguard_shared::rules::{Field, Severity, SilenceRule, ThermalRule, UnitRules};
-use frostguard_shared::time::DurationMs;
+use frostguard_shared::point::{Channel, PointError, Role};
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::field::RuleField;
+use frostguard_shared::rules::inherit::{Said, Scopes, resolve_over};
+use frostguard_shared::rules::template::believed;
+use frostguard_shared::rules::{Calibration, UnitRules};
+use frostguard_shared::time::{DurationMs, WallMs};
+use rules::RulesText;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use thiserror::Error;
 use toml::Spanned;
+
+/// The largest offset that a calibration can mean, in 0.01 °C.
+const OFFSET_MAX: i32 = 1_000;
 
 /// The site document cannot be used. Keep the one in force, and show the message: it names the place.
 #[derive(Debug, Error)]
@@ -55,7 +65,14 @@ pub(super) struct DeviceEntry {
     pub(super) key: String,
     pub(super) model: Model,
     pub(super) address: Address,
-    pub(super) points: BTreeMap<Channel, (String, Role)>,
+    pub(super) points: BTreeMap<Channel, PointEntry>,
+}
+
+pub(super) struct PointEntry {
+    /// The key of the unit that it measures.
+    pub(super) unit: String,
+    pub(super) role: Role,
+    pub(super) calibration: Option<Calibration>,
 }
 
 #[derive(Deserialize)]
@@ -68,6 +85,9 @@ struct Text {
     units: BTreeMap<String, UnitText>,
     #[serde(default)]
     devices: BTreeMap<String, DeviceText>,
+    /// What holds for every unit that does not say otherwise.
+    #[serde(default)]
+    rules: RulesText,
     #[serde(default)]
     outputs: BTreeMap<String, Spanned<OutputKind>>,
     /// What stays with the hub when a cloud rules the rest; it has no keys yet.
@@ -97,36 +117,11 @@ struct UnitText {
     name: String,
     #[serde(rename = "type")]
     kind: UnitType,
+    area: Option<String>,
+    manual_monitoring_required: Option<Spanned<toml::Value>>,
+    manual_monitoring_interval: Option<Spanned<toml::Value>>,
     #[serde(default)]
     rules: RulesText,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct RulesText {
-    alarm_active: Option<Spanned<ThermalText>>,
-    monitoring_interrupted: Option<Spanned<SilenceText>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct ThermalText {
-    temp_min_c: Option<Spanned<toml::Value>>,
-    temp_max_c: Option<Spanned<toml::Value>>,
-    inclusive: bool,
-    hysteresis_c: Option<Spanned<toml::Value>>,
-    delay_minutes: Option<u32>,
-    off_delay_minutes: Option<u32>,
-    severity: Option<Severity>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(deny_unknown_fields, default)]
-struct SilenceText {
-    expected_reading_interval_seconds: Option<u32>,
-    offline_warning_missed_checkins: Option<u32>,
-    offline_critical_missed_checkins: Option<u32>,
-    severity: Option<Severity>,
 }
 
 #[derive(Deserialize)]
@@ -135,6 +130,15 @@ struct DeviceText {
     model: Spanned<String>,
     address: Spanned<String>,
     points: BTreeMap<Spanned<String>, Spanned<String>>,
+    #[serde(default)]
+    calibration: BTreeMap<Spanned<String>, CalibrationText>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CalibrationText {
+    offset_c: Option<Spanned<toml::Value>>,
+    due: Option<Spanned<String>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -186,9 +190,13 @@ impl Document {
             .into_iter()
             .map(|(key, person)| source.person(key, person))
             .collect::<Result<_, _>>()?;
-        let units: Vec<UnitEntry> =
-            parsed.units.into_iter().map(|(key, unit)| source.unit(key, unit)).collect::<Result<_, _>>()?;
-        let devices = source.devices(parsed.devices, &units)?;
+        let everywhere = source.rules("rules", parsed.rules)?.said();
+        let units: Vec<UnitEntry> = parsed
+            .units
+            .into_iter()
+            .map(|(key, unit)| source.unit(key, unit, &everywhere))
+            .collect::<Result<_, _>>()?;
+        let devices = source.devices(parsed.devices, &units, &zone)?;
         let outputs = parsed
             .outputs
             .into_iter()
@@ -207,11 +215,28 @@ impl Document {
         )
     }
 
-    /// Units without temperature limits: allowed, but nothing guards their temperature, so whoever loads the document
-    /// says so.
-    pub fn unlimited(&self) -> impl Iterator<Item = &str> {
-        self.units.iter().filter(|unit| unit.rules.thermal.is_none()).map(|unit| unit.key.as_str())
+    /// What is allowed but guards less than somebody may think: whoever checks or loads the document says so.
+    pub fn warnings(&self) -> Vec<String> {
+        self.units.iter().flat_map(warnings).collect()
     }
+}
+
+fn warnings(unit: &UnitEntry) -> Vec<String> {
+    let (key, rules) = (&unit.key, &unit.rules);
+    let mut warnings = Vec::new();
+    if !rules.has_limits() {
+        warnings.push(format!("unit \"{key}\" has no temperature limits; nothing guards its temperature"));
+    }
+    let two = DurationMs(2 * rules.silence.interval().0);
+    for (tier, limits) in rules.limits.iter().enumerate().filter(|(_, limits)| limits.has_limits()) {
+        let shortest = limits.closed().min(limits.open());
+        if shortest < two {
+            warnings.push(format!(
+                "unit \"{key}\": a delay of {shortest} in tier {tier} of its limits is shorter than two expected readings ({two}), so that a single reading decides"
+            ));
+        }
+    }
+    warnings
 }
 
 impl Source<'_> {
@@ -234,51 +259,27 @@ impl Source<'_> {
         Ok(PersonEntry { key, name: person.name, pin_hash: hash.into_inner() })
     }
 
-    fn unit(&self, key: String, unit: UnitText) -> Result<UnitEntry, SiteError> {
-        let places: Vec<_> = [
-            unit.rules.alarm_active.as_ref().map(Spanned::span),
-            unit.rules.monitoring_interrupted.as_ref().map(Spanned::span),
-        ]
-        .into_iter()
-        .flatten()
-        .collect();
-        let thermal = unit.rules.alarm_active.map(|text| self.thermal(text.into_inner())).transpose()?;
-        let rules = UnitRules {
-            thermal: thermal.filter(|rule| rule.min.is_some() || rule.max.is_some()),
-            silence: silence(unit.rules.monitoring_interrupted.map(Spanned::into_inner).unwrap_or_default()),
-        };
-        let place = places.into_iter().next().unwrap_or(0..0);
-        rules.check().map_err(|fault| self.fault(place, format!("units.{key}.rules: {fault}")))?;
+    fn unit(&self, key: String, unit: UnitText, everywhere: &Said) -> Result<UnitEntry, SiteError> {
+        let place = unit.rules.keys().next().map(Spanned::span).unwrap_or(0..0);
+        let mut words = self.rules(&format!("units.{key}.rules"), unit.rules)?;
+        let required = unit.manual_monitoring_required.as_ref();
+        self.shorthand(&mut words, "manual_monitoring_required", RuleField::ManualRequired, required)?;
+        let interval = unit.manual_monitoring_interval.as_ref();
+        self.shorthand(&mut words, "manual_monitoring_interval", RuleField::ManualInterval, interval)?;
+        let scopes = Scopes { unit: words.said(), site: everywhere.clone(), ..Scopes::default() };
+        // Here limits are only those that somebody has written: a unit without them is to be seen, not to be guarded by
+        // a template that nobody has chosen.
+        let rules = resolve_over(&believed(unit.kind), &scopes)
+            .rules(unit.area)
+            .map_err(|fault| self.fault(place, format!("units.{key}.rules: {fault}")))?;
         Ok(UnitEntry { key, name: unit.name, kind: unit.kind, rules })
-    }
-
-    fn thermal(&self, text: ThermalText) -> Result<ThermalRule, SiteError> {
-        let limit = |literal: &Option<Spanned<toml::Value>>| {
-            literal.as_ref().map(|literal| self.celsius(literal).map(Field::unit)).transpose()
-        };
-        let hysteresis = match &text.hysteresis_c {
-            None => ThermalRule::DEFAULT.hysteresis,
-            Some(literal) => {
-                let value = CentiDegrees::new(self.celsius(literal)?.hundredths())
-                    .map_err(|fault| self.fault(literal.span(), fault.to_string()))?;
-                Field::unit(value)
-            }
-        };
-        Ok(ThermalRule {
-            min: limit(&text.temp_min_c)?,
-            max: limit(&text.temp_max_c)?,
-            inclusive: text.inclusive,
-            hysteresis,
-            delay: set(text.delay_minutes.map(minutes), ThermalRule::DEFAULT.delay),
-            off_delay: set(text.off_delay_minutes.map(minutes), ThermalRule::DEFAULT.off_delay),
-            severity: set(text.severity, ThermalRule::DEFAULT.severity),
-        })
     }
 
     fn devices(
         &self,
         texts: BTreeMap<String, DeviceText>,
         units: &[UnitEntry],
+        zone: &jiff::tz::TimeZone,
     ) -> Result<Vec<DeviceEntry>, SiteError> {
         let mut devices: Vec<DeviceEntry> = Vec::new();
         for (key, text) in texts {
@@ -294,15 +295,52 @@ impl Source<'_> {
             }
             let mut points = BTreeMap::new();
             for (channel, target) in text.points {
-                let name: Channel =
-                    channel.get_ref().parse().map_err(|fault: frostguard_shared::point::PointError| {
-                        self.fault(channel.span(), fault.to_string())
-                    })?;
+                let name = self.channel(&channel)?;
                 points.insert(name, self.target(name, &target, units)?);
+            }
+            for (channel, text) in text.calibration {
+                let name = self.channel(&channel)?;
+                let Some(point) = points.get_mut(&name).filter(|point| point.role != Role::Door) else {
+                    let what = format!("devices.{key}.calibration: {name} measures no temperature here");
+                    return Err(self.fault(channel.span(), what));
+                };
+                point.calibration = Some(self.calibration(&text, zone)?);
             }
             devices.push(DeviceEntry { key, model, address, points });
         }
         Ok(devices)
+    }
+
+    fn channel(&self, name: &Spanned<String>) -> Result<Channel, SiteError> {
+        let read = name.get_ref().parse();
+        read.map_err(|fault: PointError| self.fault(name.span(), fault.to_string()))
+    }
+
+    /// A calibration is due when its day begins at the site.
+    fn calibration(
+        &self,
+        text: &CalibrationText,
+        zone: &jiff::tz::TimeZone,
+    ) -> Result<Calibration, SiteError> {
+        let offset = text.offset_c.as_ref().map(|literal| {
+            let offset = self.celsius(literal)?.hundredths();
+            if offset.abs() <= OFFSET_MAX {
+                return Ok(offset);
+            }
+            let what = format!(
+                "offset_c must be from -{0} to {0} °C: what is further off is broken",
+                OFFSET_MAX / 100
+            );
+            Err(self.fault(literal.span(), what))
+        });
+        let due = text.due.as_ref().map(|due| {
+            let day = due.get_ref().parse::<jiff::civil::Date>();
+            let begins = day.and_then(|day| day.to_zoned(zone.clone()));
+            let begins =
+                begins.map_err(|_| self.fault(due.span(), "due must be a date of the form \"YYYY-MM-DD\""));
+            begins.map(|begins| WallMs(begins.timestamp().as_millisecond()))
+        });
+        Ok(Calibration { offset_centi_c: offset.transpose()?.unwrap_or_default(), due: due.transpose()? })
     }
 
     /// What a point measures: `unit:role`.
@@ -311,7 +349,7 @@ impl Source<'_> {
         channel: Channel,
         target: &Spanned<String>,
         units: &[UnitEntry],
-    ) -> Result<(String, Role), SiteError> {
+    ) -> Result<PointEntry, SiteError> {
         let fault = |what: String| self.fault(target.span(), what);
         let Some((unit, role)) = target.get_ref().split_once(':') else {
             return Err(fault(format!("\"{}\" is not of the form unit:role", target.get_ref())));
@@ -319,34 +357,11 @@ impl Source<'_> {
         if !units.iter().any(|known| known.key == unit) {
             return Err(fault(format!("there is no unit \"{unit}\"")));
         }
-        let role: Role = role
-            .parse()
-            .map_err(|refused: frostguard_shared::point::PointError| fault(refused.to_string()))?;
+        let role: Role = role.parse().map_err(|refused: PointError| fault(refused.to_string()))?;
         if (channel == Channel::Door) != (role == Role::Door) {
             return Err(fault(format!("the channel {channel} cannot have the role {}", role.word())));
         }
-        Ok((unit.to_owned(), role))
-    }
-}
-
-fn minutes(minutes: u32) -> DurationMs {
-    DurationMs::minutes(i64::from(minutes))
-}
-
-fn set<T>(given: Option<T>, default: Field<T>) -> Field<T> {
-    given.map_or(default, Field::unit)
-}
-
-fn silence(text: SilenceText) -> SilenceRule {
-    let default = SilenceRule::DEFAULT;
-    // A point makes one record a slot, so a shorter interval than the slot of a minute is never expected.
-    let expected =
-        text.expected_reading_interval_seconds.map(|seconds| DurationMs::seconds(i64::from(seconds.max(60))));
-    SilenceRule {
-        expected: set(expected, default.expected),
-        late_after: set(text.offline_warning_missed_checkins, default.late_after),
-        lost_after: set(text.offline_critical_missed_checkins, default.lost_after),
-        severity: set(text.severity, default.severity),
+        Ok(PointEntry { unit: unit.to_owned(), role, calibration: None })
     }
 }
 

@@ -41,7 +41,7 @@ impl Site {
         Ok(wire::Site {
             id,
             name: self.name.clone(),
-            zone: self.zone.iana_name().unwrap_or("UTC").to_owned(),
+            zone: self.zone_name().to_owned(),
             people: self.people.iter().map(person).collect(),
             units: self.units.iter().map(unit).collect::<Result<_, serde_json::Error>>()?,
             devices: self.devices.iter().map(device).collect(),

@@ -3,6 +3,7 @@
 //! Owns the resolved form of `site.toml`: every key has its id, every rule field its value and provenance, every
 //! point its unit. Reading and checking the text is in [`document`]; here it becomes types that cannot be wrong.
 
+pub mod derived;
 pub mod document;
 mod message;
 
@@ -15,7 +16,7 @@ use document::Document;
 use frostguard_shared::chain::{Hash, leaf};
 use frostguard_shared::ids::{DeviceId, PersonId, PointId, UnitId};
 use frostguard_shared::point::{Channel, Role};
-use frostguard_shared::rules::{SiteRules, UnitRules};
+use frostguard_shared::rules::{Calibration, SiteRules, UnitRules};
 use frostguard_shared::time::ClockSample;
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -58,6 +59,8 @@ pub struct Point {
     pub unit: UnitId,
     /// What it measures there.
     pub role: Role,
+    /// Its calibration, if it has one.
+    pub calibration: Option<Calibration>,
 }
 
 /// A device.
@@ -127,6 +130,55 @@ pub struct Site {
     pub outputs: Vec<Output>,
 }
 
+/// Whoever gives the ids of a document's keys: a hub remembers them, a replay derives them.
+pub trait Ids {
+    /// Why there is none.
+    type Fault;
+    /// The id of a person.
+    ///
+    /// # Errors
+    /// There is none.
+    fn person(&mut self, key: &str) -> Result<PersonId, Self::Fault>;
+    /// The id of a unit.
+    ///
+    /// # Errors
+    /// There is none.
+    fn unit(&mut self, key: &str) -> Result<UnitId, Self::Fault>;
+    /// The id of a device, by its key and address.
+    ///
+    /// # Errors
+    /// There is none.
+    fn device(&mut self, hardware: &str) -> Result<DeviceId, Self::Fault>;
+    /// The id of a channel of a device.
+    ///
+    /// # Errors
+    /// There is none.
+    fn point(&mut self, hardware: &str, channel: Channel) -> Result<PointId, Self::Fault>;
+}
+
+/// The ids that a hub remembers, and new ones for new keys.
+struct Remembered<'a> {
+    identity: &'a mut Identity,
+    now: ClockSample,
+}
+
+impl Ids for Remembered<'_> {
+    type Fault = IdentityError;
+
+    fn person(&mut self, key: &str) -> Result<PersonId, IdentityError> {
+        self.identity.person(key, self.now)
+    }
+    fn unit(&mut self, key: &str) -> Result<UnitId, IdentityError> {
+        self.identity.unit(key, self.now)
+    }
+    fn device(&mut self, hardware: &str) -> Result<DeviceId, IdentityError> {
+        self.identity.device(hardware, self.now)
+    }
+    fn point(&mut self, hardware: &str, channel: Channel) -> Result<PointId, IdentityError> {
+        self.identity.point(hardware, channel, self.now)
+    }
+}
+
 impl Site {
     /// The copy of the document in force, in the state folder.
     pub const IN_FORCE: &'static str = "site.in-force.toml";
@@ -137,10 +189,14 @@ impl Site {
     /// The document cannot be read or is wrong; the error names file and line.
     pub fn load(path: &Path, identity: &mut Identity, now: ClockSample) -> Result<Self, SiteError> {
         let document = Document::load(path)?;
-        Self::resolve(document, identity, now).map_err(SiteError::Identity)
+        Self::resolve(document, &mut Remembered { identity, now }).map_err(SiteError::Identity)
     }
 
-    fn resolve(document: Document, identity: &mut Identity, now: ClockSample) -> Result<Self, IdentityError> {
+    /// Gives every key its id.
+    ///
+    /// # Errors
+    /// Those of whoever gives the ids.
+    pub fn resolve<I: Ids>(document: Document, ids: &mut I) -> Result<Self, I::Fault> {
         let mut site = Self {
             name: document.name,
             zone: document.zone,
@@ -150,23 +206,24 @@ impl Site {
             outputs: document.outputs,
         };
         for person in document.people {
-            let id = identity.person(&person.key, now)?;
+            let id = ids.person(&person.key)?;
             site.people.push(Person { key: person.key, id, name: person.name, pin_hash: person.pin_hash });
         }
         for unit in document.units {
-            let id = identity.unit(&unit.key, now)?;
+            let id = ids.unit(&unit.key)?;
             site.units.push(Unit { key: unit.key, id, name: unit.name, kind: unit.kind, rules: unit.rules });
         }
         for device in document.devices {
             // Another sensor under the same key is another device, with points of its own.
             let hardware = format!("{}@{}", device.key, device.address);
-            let id = identity.device(&hardware, now)?;
+            let id = ids.device(&hardware)?;
             let mut points = BTreeMap::new();
-            for (channel, (unit, role)) in device.points {
+            for (channel, entry) in device.points {
                 let point = Point {
-                    id: identity.point(&hardware, channel, now)?,
-                    unit: identity.unit(&unit, now)?,
-                    role,
+                    id: ids.point(&hardware, channel)?,
+                    unit: ids.unit(&entry.unit)?,
+                    role: entry.role,
+                    calibration: entry.calibration,
                 };
                 points.insert(channel, point);
             }
@@ -184,9 +241,19 @@ impl Site {
     /// The rules and points as the engine takes them.
     pub fn rules(&self) -> SiteRules {
         SiteRules {
-            units: self.units.iter().map(|unit| (unit.id, unit.rules)).collect(),
+            units: self.units.iter().map(|unit| (unit.id, unit.rules.clone())).collect(),
             points: self.points().map(|(_, _, point)| point.id).collect(),
+            zone: self.zone_name().to_owned(),
+            calibrations: self
+                .points()
+                .filter_map(|(_, _, point)| Some((point.id, point.calibration?)))
+                .collect(),
         }
+    }
+
+    /// The name of its time zone.
+    pub fn zone_name(&self) -> &str {
+        self.zone.iana_name().unwrap_or("UTC")
     }
 
     /// A unit by its id.

@@ -13,6 +13,7 @@ pub mod inspect;
 pub mod journal;
 pub mod last_day;
 pub mod outbox;
+pub mod past;
 mod read;
 mod rows;
 mod write;

@@ -309,7 +309,15 @@ impl Journal {
             .query_row("SELECT rules FROM rules WHERE hash = ?1", params![hash.0], |row| row.get(0))
             .optional()
             .map_err(StoreError::sqlite("read"))?;
-        json.map(|json| serde_json::from_slice(&json).map_err(StoreError::content("rules"))).transpose()
+        let read = |json: Vec<u8>| match serde_json::from_slice(&json) {
+            Ok(rules) => Some(rules),
+            // Rules in the form of another version: the folding goes on, and the start applies those in force anew.
+            Err(fault) => {
+                tracing::warn!(%fault, %hash, "rules of the record cannot be read; folding goes on without them");
+                None
+            }
+        };
+        Ok(json.and_then(read))
     }
 
     pub(super) fn boots(&self) -> Result<Vec<BootRow>, StoreError> {

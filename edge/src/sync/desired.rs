@@ -213,7 +213,7 @@ fn rehearse(
     let from = now - REACH;
     let in_force = standing.site.rules();
     let mut rules: SiteRules = in_force.clone();
-    rules.units.extend(&proposed.rules);
+    rules.units.extend(proposed.rules.clone());
     let began = clock.sample().boottime.0;
     let mut day = LastDay::open(journal, standing.kept.hub, from)?;
     let mut rehearsal = Rehearsal::new(day.snapshot().clone(), from, &in_force, &rules);

@@ -202,6 +202,9 @@ mod tests {
             kind: UnitType::Freezer,
             status,
             limits,
+            conditions: Vec::new(),
+            shelved_until: None,
+            mask_left: None,
             rules_from: RulesFrom::Site,
             points,
         };

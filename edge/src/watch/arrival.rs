@@ -102,10 +102,11 @@ impl Watch {
         decoded: &Decoded,
     ) -> Result<(), WatchError> {
         let rule = self.axis.peek(self.now).rule;
-        let limits = self.site.unit(point.unit).and_then(|unit| unit.rules.thermal);
+        let site = Arc::clone(&self.site);
+        let limits = site.unit(point.unit).map(|unit| &unit.rules);
         let subject =
             Subject { unit: Some(point.unit), device: Some(device.id), point: Some(point.id), alert: None };
-        match self.intake.decide(point.id, value, rule, limits.as_ref()) {
+        match self.intake.decide(point.id, value, rule, limits) {
             Verdict::Reading { recovered } => {
                 if recovered {
                     self.append(Draft { fact: Fact::DeviceRecovered, subject, actor: None })?;

@@ -4,14 +4,14 @@
 //! before it, as far back as the history reaches. A value whose time is not known while the clock is untrusted waits
 //! in a bounded durable table until the clock is corrected.
 
-use super::reconcile::reconcile;
 use super::{Watch, WatchError};
 use crate::site::Point;
 use crate::sources::{ChannelValue, Decoded, Frame};
 use crate::store::journal::{Also, WAITING_MAX};
 use frostguard_shared::axis::{Correction, Measured, Placement};
 use frostguard_shared::reading::{READING_BYTES, Reading};
-use frostguard_shared::rules::{Record, refold, step};
+use frostguard_shared::rules::reconcile::{reconcile, rename};
+use frostguard_shared::rules::{Effect, EpisodeKey, Record, State, refold};
 use frostguard_shared::time::{DurationMs, RuleMs};
 use serde::{Deserialize, Serialize};
 
@@ -164,11 +164,10 @@ impl Watch {
         if snapshot.frontier() > from {
             self.count("late.beyond_history");
         }
-        let frontier = self.state.frontier();
-        let (folded, mut effects) = refold(snapshot, records);
-        let (after, rest) = step(folded, &Record::tick(frontier));
-        effects.extend(rest);
+        let (after, effects) = self.folded_by_name(snapshot, records);
         let outcome = reconcile(&self.state, &after, &effects, |episode| self.alerts.contains_key(episode));
+        let units = self.site.units.iter().map(|unit| unit.id);
+        let changed: Vec<_> = units.filter(|unit| self.state.status(*unit) != after.status(*unit)).collect();
         self.state = after;
         self.urgent = true;
         for (new, issued) in outcome.renamed {
@@ -176,10 +175,37 @@ impl Watch {
                 self.know_alert(new, alert, raised_seq);
             }
         }
-        for (at, episode, change, retro) in outcome.changes {
-            self.alert(at, episode, change, retro)?;
+        for revealed in outcome.changes {
+            self.alert(revealed.at, revealed.episode, revealed.change, revealed.retro)?;
+        }
+        // Whoever follows the units elsewhere sees the status that they have now, and why.
+        for unit in changed {
+            let last = effects.iter().rev().find_map(|effect| match effect {
+                Effect::Transition(transition) if transition.unit == unit => Some(transition.clone()),
+                _ => None,
+            });
+            last.map_or(Ok(()), |transition| self.transition(transition))?;
         }
         Ok(())
+    }
+
+    /// Folds up to where the rules stand now. An episode that late data has begun earlier has another name than the one
+    /// under which people acknowledged it: what they said goes with it.
+    fn folded_by_name(&self, snapshot: State, mut records: Vec<Record>) -> (State, Vec<Effect>) {
+        records.push(Record::tick(self.state.frontier()));
+        let (after, effects) = refold(snapshot.clone(), records.clone());
+        let alert_of = |episode: &EpisodeKey| self.alerts.get(episode).map(|(alert, _)| *alert);
+        let began_earlier = reconcile(&self.state, &after, &effects, |episode| alert_of(episode).is_some()).renamed;
+        let name_now = |episode: &EpisodeKey| {
+            if after.alert(episode).is_some() {
+                return None;
+            }
+            let alert = alert_of(episode)?;
+            let renamed = began_earlier.iter().find(|(_, issued)| alert_of(issued) == Some(alert));
+            let known = after.alerts().find(|(open, _)| alert_of(open) == Some(alert));
+            renamed.map(|(new, _)| *new).or(known.map(|(open, _)| *open))
+        };
+        if rename(&mut records, name_now) { refold(snapshot, records) } else { (after, effects) }
     }
 }
 

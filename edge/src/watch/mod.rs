@@ -12,11 +12,12 @@ mod configuration;
 mod effects;
 mod late;
 mod on_trial;
-mod reconcile;
+mod people;
 mod start;
 mod view;
 
 pub use configuration::{Decided, Wish};
+pub use people::{Deed, Refused, SHELVE_LENGTHS};
 pub use start::StartError;
 pub use view::{AlarmView, PointView, UnitView, View};
 
@@ -32,12 +33,10 @@ use commands::Commands;
 use configuration::Configuration;
 use frostguard_shared::axis::{Axis, Correction, Stamp};
 use frostguard_shared::causes::with_causes;
-use frostguard_shared::event::{Actor, ActorKind, Fact, Subject};
-use frostguard_shared::ids::{AlertId, PersonId, SiteId};
+use frostguard_shared::event::Fact;
+use frostguard_shared::ids::{AlertId, SiteId};
 use frostguard_shared::reading::Reading;
-use frostguard_shared::rules::{
-    EpisodeKey, QUIET_LENGTH, Record, State, acknowledgement_length, next_deadline, step,
-};
+use frostguard_shared::rules::{EpisodeKey, Record, State, next_deadline, step};
 use frostguard_shared::signature::PublicKey;
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs, RuleMs, Trust};
 use std::collections::{BTreeMap, VecDeque};
@@ -71,26 +70,6 @@ pub enum WatchError {
     /// The rules could not be written as JSON.
     #[error("the rules could not be written")]
     Rules(#[source] serde_json::Error),
-}
-
-/// Why a person's wish was not done.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Refused {
-    /// There is no such alert any more.
-    #[error("there is no such alarm any more")]
-    NoSuchAlert,
-    /// It was quieted four times already.
-    #[error("it was quieted four times already; someone has to acknowledge it")]
-    QuietTooOften,
-    /// No document waits, or another one than was meant.
-    #[error("nothing of the kind waits for a decision any more")]
-    NothingWaits,
-    /// The document names other units than the hub has by now.
-    #[error("it no longer fits the units of this hub; it has to be made anew in the cloud")]
-    DoesNotFit,
-    /// It could not be recorded, so it did not happen.
-    #[error("it holds for now, but the record of it cannot be written yet")]
-    NotRecorded,
 }
 
 /// The watch of one hub.
@@ -208,69 +187,8 @@ impl Watch {
     }
 }
 
-/// What people and outputs say.
+/// What outputs say, and the end.
 impl Watch {
-    /// Someone asks for quiet, without saying who.
-    ///
-    /// # Errors
-    /// The watch cannot go on.
-    pub fn quiet(&mut self, alert: AlertId, now: ClockSample) -> Result<Result<(), Refused>, WatchError> {
-        self.begin(now)?;
-        self.settle()?;
-        let Some(episode) = self.episode_of(alert) else { return Ok(Err(Refused::NoSuchAlert)) };
-        if !self.state.alert(&episode).is_some_and(|alert| alert.can_be_quieted()) {
-            return Ok(Err(Refused::QuietTooOften));
-        }
-        let until_ms = self.axis.peek(now).rule + QUIET_LENGTH;
-        let actor = Actor { kind: ActorKind::Unit, id: None };
-        self.wish(alert, episode, Fact::AlertQuieted { episode, until_ms }, actor)
-    }
-
-    /// A person who has proved who they are acknowledges.
-    ///
-    /// # Errors
-    /// The watch cannot go on.
-    pub fn acknowledge(
-        &mut self,
-        alert: AlertId,
-        person: PersonId,
-        now: ClockSample,
-    ) -> Result<Result<(), Refused>, WatchError> {
-        self.begin(now)?;
-        self.settle()?;
-        let known =
-            self.episode_of(alert).and_then(|episode| Some((episode, self.state.alert(&episode)?.severity)));
-        let Some((episode, severity)) = known else { return Ok(Err(Refused::NoSuchAlert)) };
-        let until_ms = self.axis.peek(now).rule + acknowledgement_length(severity);
-        let actor = Actor { kind: ActorKind::Person, id: Some(person) };
-        self.wish(alert, episode, Fact::AlertAcknowledged { episode, until_ms }, actor)
-    }
-
-    fn wish(
-        &mut self,
-        alert: AlertId,
-        episode: EpisodeKey,
-        fact: Fact,
-        actor: Actor,
-    ) -> Result<Result<(), Refused>, WatchError> {
-        let subject = Subject {
-            unit: Some(episode.unit),
-            device: None,
-            point: Some(episode.point),
-            alert: Some(alert),
-        };
-        self.append(Draft { fact, subject, actor: Some(actor) })?;
-        self.settle()?;
-        Ok(if self.storage_fault.is_some() { Err(Refused::NotRecorded) } else { Ok(()) })
-    }
-
-    fn episode_of(&self, alert: AlertId) -> Option<EpisodeKey> {
-        self.state
-            .alerts()
-            .map(|(episode, _)| *episode)
-            .find(|episode| self.alerts.get(episode).is_some_and(|(id, _)| *id == alert))
-    }
-
     /// Takes what an annunciator reports.
     ///
     /// # Errors

@@ -8,6 +8,7 @@
 use super::anew::boot_before;
 use super::commands::Commands;
 use super::configuration::Configuration;
+use super::effects::is_summed_up;
 use super::{Watch, WatchError};
 use crate::clock::Voucher;
 use crate::entropy::{self, EntropyError};
@@ -155,7 +156,7 @@ impl Watch {
     fn resume_late(&mut self, effects: Vec<Effect>) {
         let asked = effects.iter().filter_map(|effect| match effect {
             Effect::NeedHistory { from, .. } => Some(*from),
-            Effect::Transition(_) | Effect::Alert { .. } => None,
+            Effect::Transition(_) | Effect::Alert { .. } | Effect::ShelveEnded { .. } => None,
         });
         self.need_history = asked.min();
     }
@@ -187,8 +188,8 @@ impl Watch {
             anchor_ms: self.axis.anchor_ms(),
         };
         self.append(Draft::new(fact))?;
-        for (point, known) in self.state.points() {
-            known.door.into_iter().for_each(|door| self.intake.remember_door(*point, door));
+        for known in self.state.points() {
+            known.door().into_iter().for_each(|door| self.intake.remember_door(known.assignment.point, door));
         }
         if let Some(to_ms) = tail.last_rule.filter(|_| tail.has_hole) {
             tracing::error!("readings are missing from the journal");
@@ -246,6 +247,13 @@ impl Watch {
             }
         }
         earlier.append(&mut self.news);
+        let mut kept = VecDeque::with_capacity(earlier.len());
+        for news in earlier {
+            if !is_summed_up(&kept, &news) {
+                kept.push_back(news);
+            }
+        }
+        let mut earlier = kept;
         let surplus = earlier.len().saturating_sub(crate::annunciators::NEWS_KEPT);
         earlier.drain(..surplus);
         self.news = earlier;

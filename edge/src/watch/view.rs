@@ -6,13 +6,13 @@ use super::Watch;
 use crate::annunciators::{Alarm, Desired};
 use crate::desired::{RulesFrom, Standing};
 use crate::site::UnitType;
-use frostguard_shared::alarm::Sounding;
+use frostguard_shared::alarm::{Condition, Sounding};
 use frostguard_shared::ids::{HubId, PointId, UnitId};
 use frostguard_shared::point::{Channel, Role};
 use frostguard_shared::quantity::{CentiCelsius, Dbm};
 use frostguard_shared::reading::Door;
 use frostguard_shared::rules::{EpisodeKey, UnitStatus};
-use frostguard_shared::time::{BoottimeMs, RuleMs, Trust, WallMs};
+use frostguard_shared::time::{BoottimeMs, DurationMs, RuleMs, Trust, WallMs};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -60,8 +60,14 @@ pub struct UnitView {
     pub kind: UnitType,
     /// Its status.
     pub status: UnitStatus,
-    /// Its limits, lower and upper; none is shown as such.
+    /// Its limits of the first tier, lower and upper; none is shown as such.
     pub limits: (Option<CentiCelsius>, Option<CentiCelsius>),
+    /// What is wrong with it, the most urgent first; what is over is not among it.
+    pub conditions: Vec<Condition>,
+    /// Until when its alerts are silenced, if they are.
+    pub shelved_until: Option<WallMs>,
+    /// How much longer today an open door excuses warm air, while one is open.
+    pub mask_left: Option<DurationMs>,
     /// Where its rules come from.
     pub rules_from: RulesFrom,
     /// Its points.
@@ -102,6 +108,8 @@ pub struct AlarmView {
     pub now: Option<CentiCelsius>,
     /// Whether it can be quieted (again).
     pub can_be_quieted: bool,
+    /// How far it was told upwards, because nobody acknowledged it.
+    pub level: u8,
 }
 
 impl Watch {
@@ -142,10 +150,8 @@ impl Watch {
     }
 
     fn unit_view(&self, unit: &crate::site::Unit) -> UnitView {
-        let limits = unit
-            .rules
-            .thermal
-            .map_or((None, None), |rule| (rule.min.map(|f| f.value), rule.max.map(|f| f.value)));
+        let rules = self.state.unit_rules(unit.id).unwrap_or(&unit.rules);
+        let limits = rules.limits.first().map_or((None, None), |tier| (tier.min.value, tier.max.value));
         let points = self.site.points().filter(|(_, _, point)| point.unit == unit.id).map(
             |(device, channel, point)| {
                 let state = self.state.point(point.id);
@@ -158,7 +164,7 @@ impl Watch {
                     last: state
                         .and_then(|state| state.last)
                         .map(|(at, value)| (self.axis.wall_of(at), value)),
-                    door: state.and_then(|state| state.door),
+                    door: state.and_then(|state| state.door()),
                     heard: state.map_or("fresh", |state| state.data.heard.word()),
                     instrument: state.map_or("ok", |state| state.instrument.word()),
                     signal: heard.and_then(|heard| heard.signal),
@@ -173,9 +179,24 @@ impl Watch {
             kind: unit.kind,
             status: self.state.status(unit.id),
             limits,
+            conditions: self.conditions(unit.id),
+            shelved_until: self.state.shelved_until(unit.id).map(|until| self.axis.wall_of(until)),
+            mask_left: self.mask_left(unit.id),
             rules_from: self.configuration.standing().rules_from(unit),
             points: points.collect(),
         }
+    }
+
+    fn conditions(&self, unit: UnitId) -> Vec<Condition> {
+        let open = self.state.alerts().filter(|(key, alert)| key.unit == unit && alert.cleared.is_none());
+        let mut conditions: Vec<_> = open.map(|(key, alert)| (alert.severity, key.condition)).collect();
+        conditions.sort_by_key(|(severity, condition)| (std::cmp::Reverse(*severity), *condition));
+        conditions.into_iter().map(|(_, condition)| condition).collect()
+    }
+
+    fn mask_left(&self, unit: UnitId) -> Option<DurationMs> {
+        let mut points = self.state.points().filter(|point| point.assignment.unit == unit);
+        points.any(|point| point.door() == Some(Door::Open)).then(|| self.state.mask_left(unit)).flatten()
     }
 
     fn alarm_views(&self) -> Vec<AlarmView> {
@@ -201,11 +222,11 @@ impl Watch {
             unit_name: unit.map_or_else(|| episode.unit.to_string(), |unit| unit.name.clone()),
             condition: episode.condition,
             severity: alert.severity,
-            sounding: alert.sounding(),
+            sounding: self.state.sounding(episode)?,
             since: self.axis.wall_of(episode.since),
             raised_seq,
         };
         let now = self.state.point(episode.point).and_then(|point| point.last).map(|(_, value)| value);
-        Some(AlarmView { alarm, now, can_be_quieted: alert.can_be_quieted() })
+        Some(AlarmView { alarm, now, can_be_quieted: alert.can_be_quieted(), level: alert.level })
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::world::{MINUTE, SECOND, World};
 use frostguard_edge::annunciators::{Happened, Level, Report};
-use frostguard_edge::watch::Refused;
+use frostguard_edge::watch::{Deed, Refused};
 use frostguard_shared::alarm::Sounding;
 use frostguard_shared::event::Fact;
 use frostguard_shared::ids::PersonId;
@@ -75,7 +75,7 @@ fn an_acknowledgement_names_the_person_expires_and_outlives_a_death() {
     let alert = world.desired().alarms[0].alert;
     let person = PersonId::from_bytes([9; 16]);
     let now = world.clock;
-    assert_eq!(world.watch().acknowledge(alert, person, now).unwrap(), Ok(()));
+    assert_eq!(world.watch().act(&Deed::Acknowledge(alert), person, now).unwrap(), Ok(()));
     world.killed();
     world.pass(SECOND);
     world.start();
@@ -101,7 +101,7 @@ fn an_alarm_that_is_over_clears_and_is_shown_until_someone_acknowledges_it() {
     assert_eq!(world.desired().alarms[0].sounding, Sounding::Cleared);
     assert_eq!(world.desired().loudest(), Level::Ok);
     let now = world.clock;
-    world.watch().acknowledge(alert, PersonId::from_bytes([9; 16]), now).unwrap().unwrap();
+    world.watch().act(&Deed::Acknowledge(alert), PersonId::from_bytes([9; 16]), now).unwrap().unwrap();
     assert!(world.desired().alarms.is_empty());
     assert_eq!(world.watch().quiet(alert, now).unwrap(), Err(Refused::NoSuchAlert));
 }

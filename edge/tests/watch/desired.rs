@@ -32,22 +32,22 @@ pub fn hub(world: &World) -> HubId {
 
 /// The rules of all units as they are in force.
 fn in_force(world: &World) -> BTreeMap<UnitId, UnitRules> {
-    world.view().standing.site.units.iter().map(|unit| (unit.id, unit.rules)).collect()
+    world.view().standing.site.units.iter().map(|unit| (unit.id, unit.rules.clone())).collect()
 }
 
 fn unit(world: &World, key: &str) -> UnitId {
     world.view().units.iter().find(|unit| unit.key == key).unwrap().id
 }
 
-fn from_organization(hundredths: i32) -> Option<Field<CentiCelsius>> {
-    Some(Field { value: CentiCelsius::literal(hundredths), provenance: Provenance::Organization })
+fn from_organization(hundredths: i32) -> Field<Option<CentiCelsius>> {
+    Field { value: Some(CentiCelsius::literal(hundredths)), provenance: Provenance::Organization }
 }
 
 /// The rules in force, with another upper limit of the freezer.
 fn freezer_max(world: &World, hundredths: i32) -> BTreeMap<UnitId, UnitRules> {
     let mut rules = in_force(world);
     let freezer = rules.get_mut(&unit(world, "freezer")).unwrap();
-    freezer.thermal.as_mut().unwrap().max = from_organization(hundredths);
+    freezer.limits[0].max = from_organization(hundredths);
     rules
 }
 
@@ -154,7 +154,7 @@ fn each_document_that_cannot_be_taken_is_refused_once_with_its_word() {
     let foreign = Document { hub: HubId::from_bytes([9; 16]), ..good.clone() };
     let fewer = Document { units: good.units[..1].to_vec(), version: 3, ..good.clone() };
     let mut none = in_force(&synced.world);
-    none.values_mut().for_each(|rules| rules.thermal = None);
+    none.values_mut().for_each(|rules| *rules = UnitRules::default());
     let at = |world: &World, version, hundredths| document(world, version, &freezer_max(world, hundredths));
     let cases = [
         (99, good.signed(&stranger), RefusalCode::Unsigned, false, 0),

@@ -42,6 +42,9 @@ pub(super) struct Accrual {
     /// Whether its time runs.
     #[serde(skip_serializing_if = "is_default")]
     running: bool,
+    /// Whether it ever ran in the episode.
+    #[serde(skip_serializing_if = "is_default")]
+    begun: bool,
     /// Whether it has confirmed.
     #[serde(skip_serializing_if = "is_default")]
     pub(super) confirmed: bool,
@@ -74,11 +77,18 @@ impl Accrual {
     /// Its time runs from here on.
     pub(super) fn run(&mut self, at: RuleMs, trigger: Trigger) {
         if !self.running {
-            self.running = true;
+            (self.running, self.begun) = (true, true);
             if trigger == Trigger::Cumulative {
                 self.past.retain(|(_, to)| at - *to < WINDOW);
                 self.stretch = Some(at);
             }
+        }
+    }
+
+    /// Its time runs on from here, if it ever did.
+    pub(super) fn run_on(&mut self, at: RuleMs, trigger: Trigger) {
+        if self.begun {
+            self.run(at, trigger);
         }
     }
 

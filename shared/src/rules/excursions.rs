@@ -67,11 +67,11 @@ impl UnitState {
         let belief = point.gate.judge(at, raw, quality, &self.rules.instrument, scene.cycled);
         scene.cycled = scene.cycled.max(point.gate.cycled());
         match belief {
-            Belief::Yes => self.believe(place, at, raw, scene),
+            Belief::Yes => self.believe(place, at, at, raw, scene),
             Belief::WithHeld((held_at, held)) => {
-                self.believe(place, held_at, held, scene);
+                self.believe(place, held_at, at, held, scene);
                 self.catch_up(place, at - held_at);
-                self.believe(place, at, raw, scene);
+                self.believe(place, at, at, raw, scene);
             }
             Belief::Held => {
                 self.doubt(place, at, why::Doubt::Jump(raw), scene);
@@ -98,7 +98,9 @@ impl UnitState {
         }
     }
 
-    fn believe(&mut self, place: usize, at: RuleMs, raw: CentiCelsius, scene: &mut Scene<'_>) {
+    /// Takes a value of the time `at` that is believed since `now`: what it begins bears its own time, and whatever it
+    /// confirms happens no earlier than it is believed.
+    fn believe(&mut self, place: usize, at: RuleMs, now: RuleMs, raw: CentiCelsius, scene: &mut Scene<'_>) {
         let Some(point) = self.points.get_mut(place) else { return };
         let air = point.evaluated(raw);
         point.last = Some((at, raw));
@@ -108,11 +110,18 @@ impl UnitState {
             return;
         }
         for side in Side::BOTH {
-            self.side_value(place, side, at, air, scene);
+            self.side_value(place, side, (at, now), air, scene);
         }
     }
 
-    fn side_value(&mut self, place: usize, side: Side, at: RuleMs, air: CentiCelsius, scene: &mut Scene<'_>) {
+    fn side_value(
+        &mut self,
+        place: usize,
+        side: Side,
+        (at, now): (RuleMs, RuleMs),
+        air: CentiCelsius,
+        scene: &mut Scene<'_>,
+    ) {
         let Some(point) = self.points.get(place) else { return };
         let before = point.side(side).phase;
         let mut worst: Option<Place> = None;
@@ -137,14 +146,15 @@ impl UnitState {
                 }
                 match seen.accrues {
                     Place::Violating => accrual.run(at, rule.trigger.value),
-                    Place::Between => {}
+                    Place::Between => accrual.run_on(at, rule.trigger.value),
                     Place::Recovered => accrual.pause(at),
                 }
             }
         }
-        self.follow_move(place, side, before, made, at, scene);
+        let confirms = matches!(made, Move::Confirms | Move::Relapses);
+        self.follow_move(place, side, before, made, if confirms { now } else { at }, scene);
         for (tier, _) in seen.iter().enumerate().filter(|(_, seen)| seen.is_some_and(|seen| seen.beyond)) {
-            self.beyond(place, side, tier, at, scene);
+            self.beyond(place, side, tier, now, scene);
         }
     }
 

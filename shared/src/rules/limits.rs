@@ -27,7 +27,8 @@ pub enum Place {
 }
 
 impl ThermalRule {
-    pub(super) fn has_limits(&self) -> bool {
+    /// True if a limit of it is in force.
+    pub fn has_limits(&self) -> bool {
         self.telling.enabled.value && (self.min.value.is_some() || self.max.value.is_some())
     }
 

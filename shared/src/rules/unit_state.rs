@@ -270,8 +270,7 @@ impl UnitState {
         let times = self.rules.limits.iter().find_map(|rule| Some((rule.defrost_times.value?, rule)));
         (self.defrosting.scheduled, self.defrosting.changes) = match times {
             Some((times, rule)) if scene.calendar.is_trusted() => {
-                let length = DurationMs(rule.defrost_length.value.0 * 3 / 2);
-                scene.calendar.defrost(&times, length, at)
+                scene.calendar.defrost(&times, rule.defrost_length.value, at)
             }
             _ => (false, None),
         };
@@ -291,7 +290,7 @@ impl UnitState {
         let longest = self.rules.limits.iter().map(|rule| rule.defrost_length.value).max();
         self.defrosting.signalled = match defrost {
             Defrost::Over => None,
-            Defrost::Running => longest.map(|length| at + DurationMs(length.0 * 3 / 2)),
+            Defrost::Running => longest.map(|length| at + length),
         };
     }
 

@@ -3,10 +3,9 @@
 use super::*;
 use crate::desired::kept::Kept;
 use crate::site::{Unit, UnitType};
-use frostguard_shared::alarm::Severity;
 use frostguard_shared::ids::HubId;
-use frostguard_shared::quantity::{CentiCelsius, CentiDegrees};
-use frostguard_shared::rules::{Field, SilenceRule, ThermalRule};
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::{Field, SilenceRule, SilenceTrigger, ThermalRule};
 use frostguard_shared::signature::SecretKey;
 use frostguard_shared::time::{DurationMs, WallMs};
 use frostguard_shared::wire::desired::UnitDocument;
@@ -23,18 +22,17 @@ fn id(n: u8) -> UnitId {
 }
 
 fn rules(min: Option<i32>, max: Option<i32>) -> UnitRules {
-    let limit = |hundredths| Field::unit(CentiCelsius::literal(hundredths));
-    let thermal = ThermalRule {
-        min: min.map(limit),
-        max: max.map(limit),
-        inclusive: false,
-        hysteresis: Field::system(CentiDegrees::HALF_A_DEGREE),
-        delay: Field::system(DurationMs::minutes(5)),
-        off_delay: Field::system(DurationMs::minutes(10)),
-        severity: Field::system(Severity::Warning),
+    let limit = |at: Option<i32>| match at {
+        Some(hundredths) => Field::unit(Some(CentiCelsius::literal(hundredths))),
+        None => Field::system(None),
     };
-    let thermal = (min.is_some() || max.is_some()).then_some(thermal);
-    UnitRules { thermal, silence: SilenceRule::DEFAULT }
+    UnitRules::of_limits(ThermalRule { min: limit(min), max: limit(max), ..ThermalRule::DEFAULT })
+}
+
+/// Lost after so many check-ins of an hour.
+fn lost_after(hours: u32) -> SilenceRule {
+    let trigger = SilenceTrigger::Checkins { late_after: Field::system(1), lost_after: Field::unit(hours) };
+    SilenceRule { expected: Field::unit(DurationMs::minutes(60)), trigger, ..SilenceRule::DEFAULT }
 }
 
 /// A hub of two freezers and a fridge that has decided on version 4.
@@ -67,7 +65,7 @@ fn document(version: u64, units: &[(u8, UnitRules)]) -> Document {
 }
 
 fn as_it_is() -> Vec<(u8, UnitRules)> {
-    standing().site.units.iter().map(|unit| (unit.key.as_bytes()[1] - b'0', unit.rules)).collect()
+    standing().site.units.iter().map(|unit| (unit.key.as_bytes()[1] - b'0', unit.rules.clone())).collect()
 }
 
 fn refused(signed: &Signed) -> Refusal {
@@ -78,7 +76,7 @@ fn refused(signed: &Signed) -> Refusal {
 fn held_back(changes: &[(u8, UnitRules)]) -> Option<(RefusalCode, String)> {
     let mut units = as_it_is();
     for (n, rules) in changes {
-        units[usize::from(*n) - 1].1 = *rules;
+        units[usize::from(*n) - 1].1 = rules.clone();
     }
     let signed = document(5, &units).signed(&key());
     let proposed = rules_of(&standing(), &signed, &key().public()).unwrap();
@@ -91,7 +89,7 @@ fn a_document_of_the_cloud_for_this_hub_and_all_its_units_gives_its_rules() {
     units[2].1 = rules(None, Some(600));
     let signed = document(5, &units).signed(&key());
     let proposed = rules_of(&standing(), &signed, &key().public()).unwrap();
-    assert_eq!((proposed.version, proposed.rules[&id(3)]), (5, rules(None, Some(600))));
+    assert_eq!((proposed.version, proposed.rules[&id(3)].clone()), (5, rules(None, Some(600))));
     assert_eq!(held(&standing(), &proposed), []);
 }
 
@@ -142,8 +140,8 @@ fn rules_that_cannot_be_run_are_named_with_their_unit() {
 #[test]
 fn taking_the_alarms_of_one_unit_of_three_goes_through_and_of_two_it_waits() {
     let none = rules(None, None);
-    assert_eq!(held_back(&[(1, none)]), None);
-    let (code, reason) = held_back(&[(1, none), (3, none)]).unwrap();
+    assert_eq!(held_back(&[(1, none.clone())]), None);
+    let (code, reason) = held_back(&[(1, none.clone()), (3, none)]).unwrap();
     assert_eq!(code, RefusalCode::Silences);
     for part in ["2 of 3", "Unit 1", "Unit 3", "no limits"] {
         assert!(reason.contains(part), "{reason}");
@@ -154,17 +152,42 @@ fn taking_the_alarms_of_one_unit_of_three_goes_through_and_of_two_it_waits() {
 fn alarms_are_taken_away_by_a_lost_upper_limit_a_delay_of_days_or_a_silence_nobody_hears_of() {
     let only_lower = rules(Some(-3_000), None);
     let mut slow = rules(None, Some(-1_500));
-    slow.thermal.as_mut().unwrap().delay = Field::unit(DurationMs::minutes(24 * 60 + 1));
+    slow.limits[0].delay = Field::unit(DurationMs::minutes(24 * 60 + 1));
     let mut deaf = rules(None, Some(800));
-    deaf.silence.expected = Field::unit(DurationMs::minutes(60));
-    deaf.silence.lost_after = Field::unit(24);
-    for pair in [[(1, only_lower), (2, slow)], [(2, slow), (3, deaf)], [(1, only_lower), (3, deaf)]] {
+    deaf.silence = lost_after(24);
+    for pair in [[(1, &only_lower), (2, &slow)], [(2, &slow), (3, &deaf)], [(1, &only_lower), (3, &deaf)]] {
+        let pair = pair.map(|(unit, rules)| (unit, rules.clone()));
         assert_eq!(held_back(&pair).map(|(code, _)| code), Some(RefusalCode::Silences), "{pair:?}");
     }
     let mut late = rules(None, Some(800));
-    late.silence.expected = Field::unit(DurationMs::minutes(60));
-    late.silence.lost_after = Field::unit(23);
+    late.silence = lost_after(23);
     assert_eq!(held_back(&[(1, only_lower), (3, late)]), None, "a day is heard of in time");
+}
+
+#[test]
+fn a_rule_that_is_switched_off_guards_as_little_as_one_without_limits() {
+    let mut disabled = rules(None, Some(-1_500));
+    disabled.limits[0].telling.enabled = Field::unit(false);
+    let mut unheard = rules(None, Some(800));
+    unheard.silence.telling.enabled = Field::unit(false);
+    let (code, reason) = held_back(&[(2, disabled.clone()), (3, unheard.clone())]).unwrap();
+    assert_eq!(code, RefusalCode::Silences);
+    assert!(reason.contains("no limits") && reason.contains("silent sensors"), "{reason}");
+    disabled.limits.push(rules(None, Some(-1_500)).limits[0]);
+    assert_eq!(held_back(&[(2, disabled), (3, unheard)]), None, "another tier guards the same side");
+}
+
+#[test]
+fn what_an_excursion_is_capped_at_is_heard_of_however_long_its_delay() {
+    let mut slow = rules(None, Some(-1_500));
+    slow.limits[0].confirm_open = Field::unit(Some(DurationMs::minutes(24 * 60 + 1)));
+    slow.limits[0].max_excursion = Field::unit(Some(DurationMs::minutes(60)));
+    let two = |rules: &UnitRules| held_back(&[(1, rules.clone()), (2, rules.clone())]);
+    assert_eq!(two(&slow), None);
+    slow.limits[0].max_excursion = Field::unit(None);
+    let (code, reason) = two(&slow).unwrap();
+    assert_eq!(code, RefusalCode::Silences);
+    assert!(reason.contains("only after 24 h 1 min"), "{reason}");
 }
 
 #[test]
@@ -176,6 +199,13 @@ fn a_limit_beyond_what_such_equipment_is_for_waits_and_names_unit_and_figures() 
     }
     assert_eq!(held_back(&[(2, rules(None, Some(-500)))]), None);
     assert!(held_back(&[(3, rules(Some(-1_001), Some(800)))]).unwrap().1.contains("lower"));
+}
+
+#[test]
+fn a_limit_of_any_tier_is_held_against_what_such_equipment_is_for() {
+    let mut tiers = rules(None, Some(-1_500));
+    tiers.limits.push(rules(None, Some(-499)).limits[0]);
+    assert_eq!(held_back(&[(2, tiers)]).map(|(code, _)| code), Some(RefusalCode::HardLimit));
 }
 
 #[test]
@@ -209,6 +239,6 @@ fn a_version_or_a_reason_that_no_event_could_carry_stops_nothing() {
     let refusal = refused(&huge.signed(&key()));
     assert_eq!((refusal.code, refusal.claimed), (RefusalCode::Unreadable, None));
     let mut long = document(5, &as_it_is());
-    long.units[0].rules = format!("{{\"thermal\":\"{}\"}}", "x".repeat(100_000));
+    long.units[0].rules = format!("{{\"limits\":\"{}\"}}", "x".repeat(100_000));
     assert!(refused(&long.signed(&key())).reason.chars().count() <= REASON_MAX + 1);
 }

@@ -2,13 +2,11 @@
 
 use super::*;
 use crate::site::{Unit, UnitType};
-use frostguard_shared::alarm::Severity;
 use frostguard_shared::event::{Envelope, Event, Fact, Said, Subject};
-use frostguard_shared::ids::{EpochId, HubId, PointId};
+use frostguard_shared::ids::{EpochId, HubId};
 use frostguard_shared::point::{Channel, Role};
-use frostguard_shared::quantity::CentiDegrees;
 use frostguard_shared::reading::{Quality, Reading};
-use frostguard_shared::rules::{Field, SilenceRule, UnitRules};
+use frostguard_shared::rules::{Field, ThermalRule, UnitRules};
 use frostguard_shared::time::{Boot, BoottimeMs, Trust, WallMs};
 
 const UNIT: UnitId = UnitId::from_bytes([1; 16]);
@@ -17,21 +15,18 @@ const MINUTE: i64 = 60_000;
 const NOW: RuleMs = RuleMs(2_000 * MINUTE);
 
 fn limits(max: Option<i32>) -> SiteRules {
-    let thermal = max.map(|max| ThermalRule {
-        min: None,
-        max: Some(Field::unit(CentiCelsius::literal(max))),
-        inclusive: false,
-        hysteresis: Field::system(CentiDegrees::HALF_A_DEGREE),
+    let max = max.map_or(Field::system(None), |max| Field::unit(Some(CentiCelsius::literal(max))));
+    let rules = UnitRules::of_limits(ThermalRule {
+        max,
         delay: Field::unit(DurationMs::minutes(1)),
         off_delay: Field::unit(DurationMs(0)),
-        severity: Field::unit(Severity::Warning),
+        ..ThermalRule::DEFAULT
     });
-    let rules = UnitRules { thermal, silence: SilenceRule::DEFAULT };
-    SiteRules { units: [(UNIT, rules)].into(), points: [POINT].into() }
+    SiteRules { units: [(UNIT, rules)].into(), points: [POINT].into(), ..SiteRules::default() }
 }
 
 fn site() -> Site {
-    let rules = UnitRules { thermal: None, silence: SilenceRule::DEFAULT };
+    let rules = UnitRules::default();
     let (key, name) = ("fridge".into(), "Fridge".into());
     let units = vec![Unit { key, id: UNIT, name, kind: UnitType::Fridge, rules }];
     let (people, devices, outputs) = Default::default();

@@ -2,7 +2,9 @@
 
 use super::*;
 use crate::chain::Hash;
-use crate::rules::{AlertType, Condition, EpisodeKey, Provenance, Region, Severity, UnitStatus, Why};
+use crate::rules::{
+    AlertType, Condition, Defrost, EpisodeKey, Provenance, Region, Severity, UnitStatus, Why,
+};
 use proptest::prelude::*;
 
 fn envelope(seq: u64, kind: &str) -> Envelope {
@@ -39,7 +41,36 @@ fn why() -> Why {
 
 /// One fact of each type that this version writes.
 fn facts() -> Vec<Fact> {
-    [facts_of_the_hub(), facts_of_the_site(), facts_from_afar()].concat()
+    [facts_of_the_hub(), facts_of_the_site(), facts_from_afar(), facts_of_alerts_and_people()].concat()
+}
+
+fn facts_of_alerts_and_people() -> Vec<Fact> {
+    let until_ms = RuleMs(1_764_000_900_000);
+    let since_ms = RuleMs(1_764_000_060_000);
+    vec![
+        Fact::AlertUpgraded { episode: episode(), severity: Severity::Critical, since_ms, why: why() },
+        Fact::AlertEscalated { episode: episode(), level: 2, since_ms },
+        Fact::AlertResolved { episode: episode() },
+        Fact::ShelveStarted { until_ms, reason: "the compressor is being changed".into() },
+        Fact::ShelveEnded { by: ShelveEnd::Time },
+        Fact::ShelveEnded { by: ShelveEnd::Person },
+        Fact::ManualLogRecorded {
+            temperature_centi_c: Some(-1_830),
+            taken_ms: since_ms,
+            note: Some("probe between the boxes".into()),
+        },
+        Fact::ManualLogRecorded { temperature_centi_c: None, taken_ms: since_ms, note: None },
+        Fact::DefrostChanged { defrost: Defrost::Running },
+        Fact::DefrostChanged { defrost: Defrost::Over },
+        Fact::UnitTransition {
+            region: Region::Manual,
+            from: "due".into(),
+            to: "overdue".into(),
+            status: UnitStatus::ManualRequired,
+            since_ms,
+            why: Why::because("no log since 08:00"),
+        },
+    ]
 }
 
 fn facts_from_afar() -> Vec<Fact> {

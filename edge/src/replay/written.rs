@@ -1,0 +1,508 @@
+//! Transitions as they are written: one line of JSON for each change of a unit's status and of an alert.
+//!
+//! Owns the form of the output and what belongs into one line: all that happens to one alert at one instant, together with
+//! the status that its unit has by then, so that nobody is called twice for one cause.
+
+use super::course::{Instant, Late, Outcome, Taken};
+use super::places::Places;
+use super::time;
+use frostguard_shared::alarm::{AlertType, Severity};
+use frostguard_shared::ids::UnitId;
+use frostguard_shared::rules::{
+    Acknowledgement, Alert, AlertChange, Effect, EpisodeKey, Page, Provenance, State, Transition, UnitStatus,
+    Why,
+};
+use frostguard_shared::time::RuleMs;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+
+/// Names of alerts that late data has given another beginning are kept, at most so many; the oldest go first.
+const RENAMED_MAX: usize = 20_000;
+
+/// An alert as it is shown.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Shown {
+    severity: Severity,
+    is_active: bool,
+    ack: &'static str,
+    level: u8,
+}
+
+impl Shown {
+    fn of(alert: &Alert) -> Self {
+        let ack = match alert.acknowledgement {
+            Acknowledgement::None => "none",
+            Acknowledgement::Until(_) => "acknowledged",
+            Acknowledgement::Expired => "expired",
+        };
+        Self { severity: alert.severity, is_active: alert.cleared.is_none(), ack, level: alert.level }
+    }
+
+    fn new(severity: Severity) -> Self {
+        Self { severity, is_active: true, ack: "none", level: 0 }
+    }
+
+    /// What a change makes of it, as far as the change says so.
+    fn after(mut self, change: &AlertChange) -> Self {
+        match change {
+            AlertChange::Raised { severity, .. } => self = Self::new(*severity),
+            AlertChange::Upgraded { severity, .. } => self.severity = *severity,
+            AlertChange::Cleared { .. } => self.is_active = false,
+            AlertChange::Relapsed { .. } => self.is_active = true,
+            AlertChange::AckExpired => self.ack = "expired",
+            AlertChange::Escalated { level } => self.level = *level,
+            AlertChange::Told { .. } => {}
+        }
+        self
+    }
+}
+
+#[derive(Serialize)]
+struct AlertForm<'a> {
+    id: String,
+    #[serde(rename = "type")]
+    kind: AlertType,
+    severity: Severity,
+    condition: &'a str,
+    ack: &'a str,
+    level: u8,
+}
+
+#[derive(Serialize)]
+struct WhyForm<'a> {
+    text: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    change: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    field: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    provenance: Option<Provenance>,
+    #[serde(flatten)]
+    figures: &'a BTreeMap<String, i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    held_by: Option<&'static str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    by: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct RegionForm<'a> {
+    name: &'static str,
+    point: &'a str,
+    from: &'static str,
+    to: &'static str,
+}
+
+#[derive(Serialize)]
+struct Form<'a> {
+    at: String,
+    unit: &'a str,
+    status: UnitStatus,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alert: Option<AlertForm<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<RegionForm<'a>>,
+    page: bool,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    retro: bool,
+    why: WhyForm<'a>,
+}
+
+/// All that happens to one alert at one instant.
+struct OfAlert<'a> {
+    episode: EpisodeKey,
+    /// What of it is told.
+    change: &'a AlertChange,
+    page: Page,
+    /// What is shown if it is gone by now, or if more happened since.
+    shown: Shown,
+}
+
+/// Figures of what was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Counts {
+    /// Lines.
+    pub lines: u64,
+    /// Lines by which somebody is called.
+    pub pages: u64,
+}
+
+/// The writer of transitions.
+pub(super) struct Written<W> {
+    to: W,
+    with_regions: bool,
+    status: HashMap<UnitId, UnitStatus>,
+    shown: HashMap<EpisodeKey, Shown>,
+    /// Names of alerts as they were first told of, by the name that they have now.
+    first_names: BTreeMap<(RuleMs, EpisodeKey), EpisodeKey>,
+    pub(super) counts: Counts,
+}
+
+/// The word for what happened to an alert.
+fn word(change: &AlertChange) -> &'static str {
+    match change {
+        AlertChange::Raised { .. } => "raised",
+        AlertChange::Upgraded { .. } => "upgraded",
+        AlertChange::Cleared { .. } => "cleared",
+        AlertChange::Relapsed { .. } => "relapsed",
+        AlertChange::AckExpired => "ack_expired",
+        AlertChange::Escalated { .. } => "escalated",
+        AlertChange::Told { .. } => "told",
+    }
+}
+
+/// The reason; those that carry none have only one.
+fn reason(change: &AlertChange) -> Why {
+    match change {
+        AlertChange::Raised { why, .. }
+        | AlertChange::Upgraded { why, .. }
+        | AlertChange::Cleared { why }
+        | AlertChange::Relapsed { why }
+        | AlertChange::Told { why } => why.clone(),
+        AlertChange::AckExpired => Why::because("the acknowledgement ended and the condition has not"),
+        AlertChange::Escalated { level } => {
+            Why::because(format!("nobody is on it: level {level} is told")).with("level", i64::from(*level))
+        }
+    }
+}
+
+/// What holds a page back, if something does.
+fn held(page: Page) -> Option<&'static str> {
+    match page {
+        Page::Sent | Page::NotNeeded => None,
+        Page::HeldBySchedule => Some("schedule"),
+        Page::HeldByShelve => Some("shelve"),
+        Page::HeldByAcknowledgement => Some("acknowledgement"),
+        Page::HeldByRecentPage => Some("recent_page"),
+    }
+}
+
+/// Of two things that happen to an alert at one instant, the one that is told: that it began rather than that it is
+/// urgent, one that calls somebody rather than one that does not.
+fn weight(change: &AlertChange, page: Page) -> (bool, u8) {
+    let rank = match change {
+        AlertChange::Raised { .. } => 6,
+        AlertChange::Upgraded { .. } => 5,
+        AlertChange::Relapsed { .. } => 4,
+        AlertChange::Escalated { .. } => 3,
+        AlertChange::AckExpired => 2,
+        AlertChange::Told { .. } => 1,
+        AlertChange::Cleared { .. } => 0,
+    };
+    (page.is_sent(), rank)
+}
+
+fn place_of(effect: &Effect) -> Option<(RuleMs, UnitId)> {
+    match effect {
+        Effect::Transition(transition) => Some((transition.at, transition.unit)),
+        Effect::Alert { at, episode, .. } => Some((*at, episode.unit)),
+        // What it holds back is told by itself.
+        Effect::ShelveEnded { .. } | Effect::NeedHistory { .. } => None,
+    }
+}
+
+fn why_form(why: &Why) -> WhyForm<'_> {
+    let basis = why.basis.as_ref();
+    WhyForm {
+        text: &why.text,
+        change: None,
+        field: basis.map(|basis| basis.field.as_str()),
+        value: basis.map(|basis| basis.value),
+        provenance: basis.map(|basis| basis.provenance),
+        figures: &why.figures,
+        held_by: None,
+        by: None,
+    }
+}
+
+impl<W: Write> Written<W> {
+    pub(super) fn new(to: W, with_regions: bool) -> Self {
+        Self {
+            to,
+            with_regions,
+            status: HashMap::new(),
+            shown: HashMap::new(),
+            first_names: BTreeMap::new(),
+            counts: Counts::default(),
+        }
+    }
+
+    /// Gives everything out.
+    pub(super) fn finish(&mut self) -> std::io::Result<Counts> {
+        self.to.flush()?;
+        Ok(self.counts)
+    }
+
+    fn write(&mut self, form: &Form<'_>) -> std::io::Result<()> {
+        serde_json::to_writer(&mut self.to, form)?;
+        self.counts.lines += 1;
+        self.counts.pages += u64::from(form.page);
+        self.to.write_all(b"\n")
+    }
+
+    /// The status that was written last.
+    pub(super) fn status_of(&self, unit: UnitId) -> UnitStatus {
+        self.status.get(&unit).copied().unwrap_or(UnitStatus::Ok)
+    }
+
+    /// All of one unit at one time.
+    fn group(&mut self, at: RuleMs, unit: UnitId, instant: &Instant<'_>) -> std::io::Result<()> {
+        let effects = || instant.effects.iter().filter(|effect| place_of(effect) == Some((at, unit)));
+        let transitions = || effects().filter_map(transition);
+        let before = self.status_of(unit);
+        let status = transitions().last().map_or(before, |last| last.status);
+        if self.with_regions {
+            for transition in transitions() {
+                self.region(transition, instant.places)?;
+            }
+        }
+        let mut alerts: Vec<OfAlert<'_>> = Vec::new();
+        for effect in effects() {
+            let Effect::Alert { episode, change, page, .. } = effect else { continue };
+            self.join(&mut alerts, *episode, change, *page);
+        }
+        for alert in &mut alerts {
+            // Of several times that passed at once, the state is that of the last.
+            if let Some(now) = instant.state.alert(&alert.episode).filter(|_| at == instant.at) {
+                alert.shown = Shown::of(now);
+            }
+            self.keep(alert.episode, alert.shown, instant.state);
+            self.alert(at, status, alert, false, instant.places)?;
+        }
+        if status != before && alerts.is_empty() {
+            let why = transitions().filter(|it| it.status == status).last().map(|it| &it.why);
+            self.of_status(at, unit, status, why, instant.places)?;
+        }
+        self.status.insert(unit, status);
+        Ok(())
+    }
+
+    /// Puts a change beside what happened to the same alert at the same time.
+    fn join<'a>(
+        &self,
+        alerts: &mut Vec<OfAlert<'a>>,
+        episode: EpisodeKey,
+        change: &'a AlertChange,
+        page: Page,
+    ) {
+        match alerts.iter_mut().find(|alert| alert.episode == episode) {
+            Some(alert) => {
+                alert.shown = alert.shown.after(change);
+                if weight(change, page) > weight(alert.change, alert.page) {
+                    (alert.change, alert.page) = (change, page);
+                }
+            }
+            None => {
+                let known = self.shown.get(&episode).copied();
+                let shown = known.unwrap_or(Shown::new(Severity::Warning)).after(change);
+                alerts.push(OfAlert { episode, change, page, shown });
+            }
+        }
+    }
+
+    fn keep(&mut self, episode: EpisodeKey, shown: Shown, state: &State) {
+        if shown.is_active || state.alert(&episode).is_some() {
+            self.shown.insert(episode, shown);
+        } else {
+            self.shown.remove(&episode);
+        }
+    }
+
+    fn alert_form(&self, episode: &EpisodeKey, shown: Shown, places: &Places) -> AlertForm<'static> {
+        let first = self.first_names.get(&(episode.since, *episode)).unwrap_or(episode);
+        let (unit, point) = (places.unit(first.unit), places.point(first.point));
+        AlertForm {
+            id: format!("{unit}/{point}/{}/{}", first.condition.key(), first.since.0),
+            kind: episode.condition.alert_type(),
+            severity: shown.severity,
+            condition: if shown.is_active { "active" } else { "cleared" },
+            ack: shown.ack,
+            level: shown.level,
+        }
+    }
+
+    fn alert(
+        &mut self,
+        at: RuleMs,
+        status: UnitStatus,
+        alert: &OfAlert<'_>,
+        retro: bool,
+        places: &Places,
+    ) -> std::io::Result<()> {
+        let why = reason(alert.change);
+        let form = Form {
+            at: time::written(at),
+            unit: places.unit(alert.episode.unit),
+            status,
+            alert: Some(self.alert_form(&alert.episode, alert.shown, places)),
+            region: None,
+            page: alert.page.is_sent(),
+            retro,
+            why: WhyForm { change: Some(word(alert.change)), held_by: held(alert.page), ..why_form(&why) },
+        };
+        self.write(&form)
+    }
+
+    fn of_status(
+        &mut self,
+        at: RuleMs,
+        unit: UnitId,
+        status: UnitStatus,
+        why: Option<&Why>,
+        places: &Places,
+    ) -> std::io::Result<()> {
+        let nothing = Why::because("its regions are as they are");
+        let form = Form {
+            at: time::written(at),
+            unit: places.unit(unit),
+            status,
+            alert: None,
+            region: None,
+            page: false,
+            retro: false,
+            why: why_form(why.unwrap_or(&nothing)),
+        };
+        self.write(&form)
+    }
+
+    fn region(&mut self, transition: &Transition, places: &Places) -> std::io::Result<()> {
+        let point = transition.point.map_or("unit", |point| places.point(point));
+        let (name, from, to) = (transition.region.word(), transition.from, transition.to);
+        let form = Form {
+            at: time::written(transition.at),
+            unit: places.unit(transition.unit),
+            status: transition.status,
+            alert: None,
+            region: Some(RegionForm { name, point, from, to }),
+            page: false,
+            retro: false,
+            why: why_form(&transition.why),
+        };
+        self.write(&form)
+    }
+
+    fn taken(&mut self, taken: &Taken, instant: &Instant<'_>) -> std::io::Result<()> {
+        let Some(alert) = instant.state.alert(&taken.episode) else { return Ok(()) };
+        let shown = Shown::of(alert);
+        self.keep(taken.episode, shown, instant.state);
+        let by = taken.by.as_deref();
+        let lasts = taken.until - instant.at;
+        let why = Why::because(format!("{} is on it, for {lasts}", by.unwrap_or("somebody")))
+            .with("lasts_ms", lasts.0);
+        let form = Form {
+            at: time::written(instant.at),
+            unit: instant.places.unit(taken.episode.unit),
+            status: instant.state.status(taken.episode.unit),
+            alert: Some(self.alert_form(&taken.episode, shown, instant.places)),
+            region: None,
+            page: false,
+            retro: false,
+            why: WhyForm { change: Some("acknowledged"), by, ..why_form(&why) },
+        };
+        self.write(&form)
+    }
+}
+
+fn transition(effect: &Effect) -> Option<&Transition> {
+    match effect {
+        Effect::Transition(transition) => Some(transition),
+        _ => None,
+    }
+}
+
+/// What comes late.
+impl<W: Write> Written<W> {
+    fn rename(&mut self, renamed: &[(EpisodeKey, EpisodeKey)]) {
+        for (now, before) in renamed {
+            let first = self.first_names.remove(&(before.since, *before)).unwrap_or(*before);
+            self.first_names.insert((now.since, *now), first);
+            if let Some(shown) = self.shown.remove(before) {
+                self.shown.insert(*now, shown);
+            }
+        }
+        while self.first_names.len() > RENAMED_MAX {
+            self.first_names.pop_first();
+        }
+    }
+
+    fn revealed(&mut self, late: &Late<'_>) -> std::io::Result<()> {
+        for (revealed, is_page) in late.calls() {
+            let (episode, change) = (revealed.episode, &revealed.change);
+            let known = self.shown.get(&episode).copied().unwrap_or(Shown::new(Severity::Warning));
+            let now = late.after.alert(&episode).filter(|_| !revealed.retro).map(Shown::of);
+            let shown = now.unwrap_or(known.after(change));
+            let page = if is_page { Page::Sent } else { Page::NotNeeded };
+            let status = if revealed.retro {
+                let known = late.effects.iter().filter_map(transition);
+                let then = known.filter(|it| it.unit == episode.unit && it.at <= revealed.at);
+                then.last().map_or(UnitStatus::Ok, |it| it.status)
+            } else {
+                late.after.status(episode.unit)
+            };
+            self.keep(episode, shown, late.after);
+            let alert = OfAlert { episode, change, page, shown };
+            self.alert(revealed.at, status, &alert, revealed.retro, late.places)?;
+        }
+        Ok(())
+    }
+
+    /// One call for all that is over and that nobody knew of, for each unit.
+    fn summaries(&mut self, late: &Late<'_>) -> std::io::Result<()> {
+        for (unit, (count, first)) in late.found() {
+            let since = time::written(first);
+            let text =
+                format!("values that came late show what nobody was told of: {count} in all, since {since}");
+            let why = Why::because(text).with("episodes", count);
+            let form = Form {
+                at: time::written(late.after.frontier()),
+                unit: late.places.unit(unit),
+                status: late.after.status(unit),
+                alert: None,
+                region: None,
+                page: true,
+                retro: true,
+                why: WhyForm { change: Some("summary"), ..why_form(&why) },
+            };
+            self.write(&form)?;
+        }
+        Ok(())
+    }
+
+    fn statuses(&mut self, late: &Late<'_>) -> std::io::Result<()> {
+        let units: Vec<UnitId> = late.places.keys().map(|(_, unit)| unit).collect();
+        let why = Why::because("values that came late change what is known");
+        for unit in units {
+            let status = late.after.status(unit);
+            if status != self.status_of(unit) {
+                self.of_status(late.after.frontier(), unit, status, Some(&why), late.places)?;
+                self.status.insert(unit, status);
+            }
+        }
+        Ok(())
+    }
+}
+
+impl<W: Write> Outcome for Written<W> {
+    fn instant(&mut self, instant: &Instant<'_>) -> std::io::Result<()> {
+        let mut groups: Vec<(RuleMs, UnitId)> = Vec::new();
+        for group in instant.effects.iter().filter_map(place_of) {
+            if !groups.contains(&group) {
+                groups.push(group);
+            }
+        }
+        for (at, unit) in groups {
+            self.group(at, unit, instant)?;
+        }
+        instant.taken.iter().try_for_each(|taken| self.taken(taken, instant))
+    }
+
+    fn late(&mut self, late: &Late<'_>) -> std::io::Result<()> {
+        self.rename(&late.outcome.renamed);
+        self.revealed(late)?;
+        self.summaries(late)?;
+        self.statuses(late)
+    }
+}
