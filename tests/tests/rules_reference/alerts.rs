@@ -50,8 +50,11 @@ struct Alert {
     acknowledged_until: Option<Ms>,
     acknowledged_at: Option<Ms>,
     last_page: Option<Ms>,
+    /// Since when nobody has said anything to it; nothing while it is held back.
+    unanswered: Option<Ms>,
     level: u32,
-    capped: bool,
+    /// When it had lasted for as long as anything may be held back.
+    capped: Option<Ms>,
     resolved: bool,
 }
 
@@ -67,7 +70,7 @@ impl Alert {
 
     /// When the next page is due if nobody acknowledges, and whether it is of a higher level.
     fn escalates(&self) -> Option<(Ms, bool)> {
-        let last = self.last_page.filter(|_| self.is_open())?;
+        let last = self.unanswered.filter(|_| self.is_open())?;
         match self.severity {
             Severity::Critical if self.level < 3 => Some((last + 15 * MINUTE, true)),
             Severity::Critical => Some((last + 60 * MINUTE, false)),
@@ -115,7 +118,8 @@ pub fn life(of: &Circumstances<'_>) -> Vec<(Ms, Came)> {
     instants.extend(of.changes.iter().map(|change| change.at));
     instants.extend(of.turns);
     instants.extend(of.axis.quarters());
-    instants.extend(of.shelves.iter().map(|shelve| shelve.1));
+    instants.extend(of.shelves.iter().flat_map(|shelve| [shelve.0, shelve.1]));
+    instants.insert(of.axis.end());
     let mut instants: Vec<Ms> = instants.into_iter().filter(|at| *at <= of.axis.end()).collect();
     instants.reverse();
     let mut now = of.axis.begin();
@@ -163,19 +167,25 @@ impl Life<'_> {
         self.escalate(at);
     }
 
+    fn is_shelved(&self, at: Ms) -> bool {
+        let capped = self.alert.as_ref().is_some_and(|alert| alert.capped == Some(at));
+        !capped && self.of.shelves.iter().any(|(from, until)| (*from..*until).contains(&at))
+    }
+
     fn is_held(&self, at: Ms) -> bool {
         let Some(alert) = &self.alert else { return false };
-        let shelved = self.of.shelves.iter().any(|(from, until)| (*from..*until).contains(&at));
         let closed = alert.severity < Severity::Critical && !self.of.axis.is_open(self.of.schedule, at);
-        (shelved && !alert.capped) || closed
+        self.is_shelved(at) || closed
     }
 
     fn page(&mut self, at: Ms) {
-        if self.is_held(at) {
-            self.held = true;
-            return;
-        }
+        let held = self.is_held(at);
+        self.held |= held;
         if let Some(alert) = &mut self.alert {
+            alert.unanswered = (!held).then_some(at);
+            if held {
+                return;
+            }
             alert.last_page = Some(at);
             let condition = self.of.condition;
             self.say(at, Came::Paged(condition));
@@ -249,6 +259,10 @@ impl Life<'_> {
                 let told = recent(alert.last_page)
                     || recent(alert.acknowledged_at)
                     || alert.acknowledged_until.is_some();
+                if told {
+                    // Nobody is told again so soon; if nobody says anything, patience begins with this.
+                    alert.unanswered = Some(at);
+                }
                 self.say(at, Came::Relapsed(condition));
                 if !told {
                     self.page(at);
@@ -262,8 +276,9 @@ impl Life<'_> {
                     acknowledged_until: None,
                     acknowledged_at: None,
                     last_page: None,
+                    unanswered: None,
                     level: 0,
-                    capped: false,
+                    capped: None,
                     resolved: false,
                 });
                 self.held = false;
@@ -281,7 +296,7 @@ impl Life<'_> {
         }
         alert.severity = alert.severity.max(wanted);
         if capped {
-            alert.capped = true;
+            alert.capped = Some(at);
             alert.acknowledged_until = None;
         }
         let severity = alert.severity;
@@ -305,10 +320,11 @@ impl Life<'_> {
 
     fn escalate(&mut self, at: Ms) {
         let condition = self.of.condition;
-        if self.is_held(at) {
-            return;
-        }
+        let shelved = self.of.shelves.iter().any(|(from, _)| *from == at);
         let Some(alert) = &mut self.alert else { return };
+        if shelved {
+            alert.unanswered = None;
+        }
         let Some((_, higher)) = alert.escalates().filter(|(due, _)| *due <= at) else { return };
         alert.level += u32::from(higher);
         if higher {

@@ -138,6 +138,13 @@ impl Axis {
         instants
     }
 
+    /// The instants at which the wall clock shows this time.
+    pub fn shows(&self, wall: Ms) -> impl Iterator<Item = Ms> {
+        let at = move |stretch: &Stretch| wall + stretch.offset - stretch.ahead;
+        let shown = self.stretches.iter().map(at);
+        shown.filter(move |at| *at >= self.begin && self.wall(*at) == wall)
+    }
+
     /// True if somebody of this schedule is to be paged; always while nobody knows what time it is.
     pub fn is_open(&self, schedule: Option<&Schedule>, elapsed: Ms) -> bool {
         let Some(schedule) = schedule else { return true };

@@ -98,6 +98,13 @@ pub fn calibration(point: &str, instants: &[Ms], axis: &Axis, rules: &RuleBook<'
         let due = rules.calibrations.get(point).map(|due| due - rules.calibration_lead);
         due.is_none_or(|due| axis.is_trusted(at) && axis.wall(at) < due)
     };
+    let dues = instants.iter().filter_map(|at| {
+        let rules = rules.at(*at);
+        rules.calibrations.get(point).map(|due| due - rules.calibration_lead)
+    });
+    let mut instants: Vec<Ms> = dues.flat_map(|due| axis.shows(due)).chain(instants.iter().copied()).collect();
+    instants.sort_unstable();
+    instants.dedup();
     let story: Story<(bool, bool)> = instants.iter().map(|at| (*at, (due(*at), later(*at)))).collect();
     changes(&story, point, severity, |(due, _)| due, |(_, later)| later)
 }

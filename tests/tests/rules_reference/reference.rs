@@ -70,6 +70,16 @@ pub fn tidy(mut all: Vec<Outcome>) -> Vec<Outcome> {
             }
         }
     }
+    let worst = all.clone();
+    all.retain(|outcome| {
+        let worse = |other: &&Outcome| match (&outcome.came, &other.came) {
+            (Came::Upgraded(condition, severity), Came::Upgraded(of, worse)) => {
+                of == condition && worse > severity && other.at == outcome.at && other.unit == outcome.unit
+            }
+            _ => false,
+        };
+        !worst.iter().any(|other| worse(&other))
+    });
     let raised: BTreeSet<(Ms, String, Condition)> = all
         .iter()
         .filter_map(|outcome| match outcome.came {

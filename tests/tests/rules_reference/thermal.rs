@@ -202,7 +202,7 @@ impl<'w> UnitHeat<'w> {
                 || self.standings.iter().any(|((_, side), standing)| {
                     rules.tiers.iter().zip(&standing.tiers).any(|(tier, stands)| {
                         let time_is_up = !stands.confirmed && self.is_confirmed(tier, *side, stands, &span);
-                        is_under_way(standing) && (time_is_up || self.is_capped(tier, stands, at))
+                        is_under_way(standing) && (time_is_up || (!standing.capped && is_capped(tier, stands, at)))
                     })
                 })
         };
@@ -230,9 +230,10 @@ impl<'w> UnitHeat<'w> {
                 if !stands.confirmed && self.is_confirmed(tier, key.1, stands, &span) {
                     marks.push((key.clone(), Step::Confirmed { tier: index, severity: tier.severity }));
                 }
-                if self.is_capped(tier, stands, now) {
-                    marks.push((key.clone(), Step::Capped { tier: index }));
-                }
+            }
+            let mut tiers = rules.tiers.iter().zip(&standing.tiers);
+            if !standing.capped && tiers.any(|(tier, stands)| is_capped(tier, stands, now)) {
+                marks.push((key.clone(), Step::Capped));
             }
         }
         for (key, mark) in marks {
@@ -271,11 +272,11 @@ impl<'w> UnitHeat<'w> {
         closed * needed[1] * needed[2] + open * needed[0] * needed[2] + defrost * needed[0] * needed[1]
             >= needed[0] * needed[1] * needed[2]
     }
+}
 
-    fn is_capped(&self, tier: &Tier, stands: &TierStanding, now: Ms) -> bool {
-        let (Some(since), Some(cap), false) = (stands.since, tier.cap, stands.capped) else { return false };
-        if tier.cumulative { pooled(stands, now) >= cap } else { now >= since + cap }
-    }
+fn is_capped(tier: &Tier, stands: &TierStanding, now: Ms) -> bool {
+    let (Some(since), Some(cap)) = (stands.since, tier.cap) else { return false };
+    if tier.cumulative { pooled(stands, now) >= cap } else { now >= since + cap }
 }
 
 fn is_under_way(standing: &Standing) -> bool {
