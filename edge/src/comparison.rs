@@ -207,7 +207,14 @@ impl Comparison {
     }
 
     /// What happened to an alert under one set of rules, and whether somebody was called.
-    pub fn change(&mut self, side: Side, at: RuleMs, episode: EpisodeKey, change: &AlertChange, is_page: bool) {
+    pub fn change(
+        &mut self,
+        side: Side,
+        at: RuleMs,
+        episode: EpisodeKey,
+        change: &AlertChange,
+        is_page: bool,
+    ) {
         let figures = self.figures.entry(episode.unit).or_default();
         *figures.pages.of(side) += u64::from(is_page);
         if matches!(change, AlertChange::Raised { .. } | AlertChange::Relapsed { .. }) {
@@ -252,8 +259,9 @@ impl Comparison {
 
     /// What is decided by now.
     pub fn settle(&mut self, now: RuleMs) -> Vec<Difference> {
-        let is_over =
-            |waits: &Difference| !waits.is_open() && waits.ends().is_some_and(|end| end + DECIDED_AFTER < now);
+        let is_over = |waits: &Difference| {
+            !waits.is_open() && waits.ends().is_some_and(|end| end + DECIDED_AFTER < now)
+        };
         let mut over = Vec::new();
         for waiting in self.waiting.values_mut() {
             over.extend(waiting.extract_if(.., |waits| is_over(waits)));
@@ -268,8 +276,7 @@ impl Comparison {
 
     /// The records end here: all is decided.
     pub fn finish(&mut self) -> Vec<Difference> {
-        let mut rest: Vec<Difference> =
-            std::mem::take(&mut self.waiting).into_values().flatten().collect();
+        let mut rest: Vec<Difference> = std::mem::take(&mut self.waiting).into_values().flatten().collect();
         rest.sort_by_key(|difference| (difference.begins(), difference.unit));
         for difference in rest {
             self.decide(difference);

@@ -77,7 +77,8 @@ pub(super) struct Replay {
 }
 
 fn text(path: &PathBuf) -> Result<String, Failure> {
-    std::fs::read_to_string(path).map_err(|fault| format!("{} cannot be read: {fault}", path.display()).into())
+    std::fs::read_to_string(path)
+        .map_err(|fault| format!("{} cannot be read: {fault}", path.display()).into())
 }
 
 impl Replay {
@@ -87,9 +88,10 @@ impl Replay {
         let site = SiteText { name: &self.site, text: &site };
         let other = self.rules.as_ref().map(text).transpose()?;
         let from: Box<dyn Read> = match &self.from {
-            Some(path) => Box::new(File::open(path).map_err(|fault| {
-                Failure::from(format!("{} cannot be read: {fault}", path.display()))
-            })?),
+            Some(path) => Box::new(
+                File::open(path)
+                    .map_err(|fault| Failure::from(format!("{} cannot be read: {fault}", path.display())))?,
+            ),
             None => Box::new(std::io::stdin().lock()),
         };
         let from = BufReader::with_capacity(BUFFER, from);

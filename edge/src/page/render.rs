@@ -183,7 +183,9 @@ fn chart_shown(unit: &UnitView, view: &View, site: &Site, day: &Day) -> Option<C
 
 pub(super) fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Chart>) -> Unit<'a> {
     let (status, class) = match unit.status {
-        UnitStatus::Ok | UnitStatus::MonitoringInterrupted if unit.conditions.contains(&Condition::Unguarded) => {
+        UnitStatus::Ok | UnitStatus::MonitoringInterrupted
+            if unit.conditions.contains(&Condition::Unguarded) =>
+        {
             ("No limits set", "warn")
         }
         UnitStatus::Ok if unit.limits == (None, None) => ("No limits", "warn"),
@@ -202,15 +204,15 @@ pub(super) fn unit_shown<'a>(unit: &'a UnitView, site: &Site, chart: Option<Char
         (Some(min), None) => format!("at least {}", celsius(min)),
         (None, None) => "none".into(),
     };
-    let mut notes: Vec<String> = unit.conditions.iter().map(|condition| capital(in_words(*condition))).collect();
+    let mut notes: Vec<String> =
+        unit.conditions.iter().map(|condition| capital(in_words(*condition))).collect();
     if let Some(left) = unit.mask_left {
         notes.push(match left.0 {
             0 => "The open door excuses warm air no more today".into(),
             _ => format!("The open door excuses warm air for {left} more today"),
         });
     }
-    let silenced =
-        unit.shelved_until.map(|until| format!("Silenced until {}", local(until, site, "%H:%M")));
+    let silenced = unit.shelved_until.map(|until| format!("Silenced until {}", local(until, site, "%H:%M")));
     let limits = match unit.rules_from {
         RulesFrom::Site => limits,
         RulesFrom::Cloud(_) => format!("{limits} (from the cloud)"),

@@ -18,7 +18,8 @@ use serde::Deserialize;
 use tokio::sync::oneshot;
 
 /// No kitchen thermometer shows less than the first or more than the second.
-const READABLE: (CentiCelsius, CentiCelsius) = (CentiCelsius::literal(-10_000), CentiCelsius::literal(15_000));
+const READABLE: (CentiCelsius, CentiCelsius) =
+    (CentiCelsius::literal(-10_000), CentiCelsius::literal(15_000));
 
 #[derive(Template)]
 #[template(path = "unit.html")]
@@ -64,9 +65,12 @@ pub(super) async fn show(State(page): State<Page>, Path(key): Path<String>) -> R
 }
 
 /// Somebody has read a thermometer.
-pub(super) async fn log(State(page): State<Page>, Path(key): Path<String>, Form(form): Form<Log>) -> Response {
-    let typed =
-        Typed { temperature: form.temperature.clone(), note: form.note.clone(), ..Typed::default() };
+pub(super) async fn log(
+    State(page): State<Page>,
+    Path(key): Path<String>,
+    Form(form): Form<Log>,
+) -> Response {
+    let typed = Typed { temperature: form.temperature.clone(), note: form.note.clone(), ..Typed::default() };
     let Some(temperature) = read_off(&form.temperature) else {
         let text = "That is no temperature between −100 and 150 °C.";
         return shown(&page, &key, StatusCode::UNPROCESSABLE_ENTITY, typed, Some(text));

@@ -41,6 +41,8 @@ pub(super) struct Instant<'a> {
     pub(super) state: &'a State,
     pub(super) effects: &'a [Effect],
     pub(super) taken: &'a [Taken],
+    /// Rules, sensors or the hub itself changed, and with them perhaps the status of units of which nothing else is said.
+    pub(super) is_anew: bool,
 }
 
 /// What follows from what came late.
@@ -60,7 +62,8 @@ impl<'a> Late<'a> {
         let after = self.after;
         self.outcome.changes.iter().map(move |revealed| {
             let episode = revealed.episode;
-            let is_news = !matches!(revealed.change, AlertChange::Cleared { .. }) && !called.contains(&episode);
+            let is_news =
+                !matches!(revealed.change, AlertChange::Cleared { .. }) && !called.contains(&episode);
             let sounds = after.sounding(&episode) == Some(Sounding::Sounding);
             let is_page = !revealed.retro && is_news && sounds;
             if is_page {
@@ -106,13 +109,7 @@ pub(super) struct Course {
 impl Course {
     pub(super) fn new() -> Self {
         let history = History::new(State::default());
-        Self {
-            state: State::default(),
-            history,
-            late: Vec::new(),
-            folded_again: None,
-            told: BTreeMap::new(),
-        }
+        Self { state: State::default(), history, late: Vec::new(), folded_again: None, told: BTreeMap::new() }
     }
 
     /// The state by now.
@@ -129,51 +126,64 @@ impl Course {
         places: &Places,
         outcome: &mut impl Outcome,
     ) -> std::io::Result<()> {
+        self.pass(listened_until(at, entries), places, outcome)?;
+        if !entries.is_empty() {
+            self.fold_instant(at, entries, places, outcome)?;
+        }
+        // What came late came after the first line of this instant.
         if self.folded_again.is_none_or(|last| at - last >= FOLD_AGAIN_EVERY) {
             self.fold_late(places, outcome)?;
         }
-        self.pass(listened_until(at, entries), places, outcome)?;
-        if entries.is_empty() {
-            return Ok(());
-        }
+        Ok(())
+    }
+
+    fn fold_instant(
+        &mut self,
+        at: RuleMs,
+        entries: &mut Vec<Entry>,
+        places: &Places,
+        outcome: &mut impl Outcome,
+    ) -> std::io::Result<()> {
         let mut taken = Vec::new();
+        let is_anew = entries.iter().any(makes_anew);
         let effects = fold(&mut self.state, entries, &mut taken);
         self.history.keep(at, entries.drain(..), &self.state);
-        self.tell(at, &effects, &taken, places, outcome)
+        self.know_all(&effects);
+        if effects.is_empty() && taken.is_empty() && !is_anew {
+            return Ok(());
+        }
+        let (state, effects, taken) = (&self.state, &effects[..], &taken[..]);
+        outcome.instant(&Instant { places, at, state, effects, taken, is_anew })
     }
 
     /// Lets everything happen that is due before a time, one deadline after the other.
     fn pass(&mut self, limit: RuleMs, places: &Places, outcome: &mut impl Outcome) -> std::io::Result<()> {
         while let Some(at) = next_deadline(&self.state).filter(|at| *at < limit) {
             let effects = stepped(&mut self.state, &Record::tick(at + DurationMs(1)));
-            self.tell(at, &effects, &[], places, outcome)?;
+            self.know_all(&effects);
+            let (state, effects, taken) = (&self.state, &effects[..], &[][..]);
+            outcome.instant(&Instant { places, at, state, effects, taken, is_anew: false })?;
         }
         Ok(())
     }
 
     /// The history ends with this time: what is due by then happens.
-    pub(super) fn end(&mut self, at: RuleMs, places: &Places, outcome: &mut impl Outcome) -> std::io::Result<()> {
+    pub(super) fn end(
+        &mut self,
+        at: RuleMs,
+        places: &Places,
+        outcome: &mut impl Outcome,
+    ) -> std::io::Result<()> {
         self.fold_late(places, outcome)?;
         self.pass(at + DurationMs(1), places, outcome)
     }
 
-    fn tell(
-        &mut self,
-        at: RuleMs,
-        effects: &[Effect],
-        taken: &[Taken],
-        places: &Places,
-        outcome: &mut impl Outcome,
-    ) -> std::io::Result<()> {
-        if effects.is_empty() && taken.is_empty() {
-            return Ok(());
-        }
+    fn know_all(&mut self, effects: &[Effect]) {
         for effect in effects {
             if let Effect::Alert { episode, .. } = effect {
                 self.know(*episode);
             }
         }
-        outcome.instant(&Instant { places, at, state: &self.state, effects, taken })
     }
 
     fn know(&mut self, episode: EpisodeKey) {
@@ -241,6 +251,19 @@ impl Course {
     }
 }
 
+fn makes_anew(entry: &Entry) -> bool {
+    match &entry.act {
+        Act::Record(record) => matches!(
+            record.input,
+            Input::RulesApplied(_)
+                | Input::Assigned(_)
+                | Input::Started { .. }
+                | Input::ClockCorrected { .. }
+        ),
+        Act::Ack(..) | Act::Quiet(_) | Act::Resolve(_) => false,
+    }
+}
+
 /// Until when deadlines can be let pass one by one: a start takes the time before it along, in which nobody listened.
 fn listened_until(at: RuleMs, entries: &[Entry]) -> RuleMs {
     let down_from = entries.iter().filter_map(|entry| match &entry.act {
@@ -288,7 +311,8 @@ fn fold(state: &mut State, entries: &[Entry], taken: &mut Vec<Taken>) -> Vec<Eff
     {
         return stepped(state, record);
     }
-    let is_after_people = |record: &Record| matches!(record.input, Input::Shelved { .. } | Input::Unshelved { .. });
+    let is_after_people =
+        |record: &Record| matches!(record.input, Input::Shelved { .. } | Input::Unshelved { .. });
     let records = |after: bool| -> Vec<Record> {
         let all = entries.iter().filter_map(|entry| match &entry.act {
             Act::Record(record) if is_after_people(record) == after => Some(record.clone()),

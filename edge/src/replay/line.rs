@@ -10,10 +10,12 @@ use frostguard_shared::reading::Door;
 use frostguard_shared::rules::Defrost;
 use frostguard_shared::time::{DurationMs, RuleMs, Trust};
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, Visitor};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, Error, MapAccess, Visitor};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 use thiserror::Error as ThisError;
 
 /// A line that cannot be replayed. Name it with its number, and stop, or leave it out if that was asked for.
@@ -42,7 +44,9 @@ pub enum LineError {
     #[error("there is no unit \"{0}\" in the site document")]
     UnknownUnit(String),
     /// A point that can be none of the unit's.
-    #[error("\"{point}\" is no point of the unit \"{unit}\"; points are air, probe1 to probe8, door, or device:channel")]
+    #[error(
+        "\"{point}\" is no point of the unit \"{unit}\"; points are air, probe1 to probe8, door, or device:channel"
+    )]
     UnknownPoint {
         /// The unit.
         unit: String,
@@ -82,6 +86,29 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// A form that is written with its keys, and not as a list in their order.
+struct Keyed<T>(T);
+
+struct KeyedVisitor<T>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for KeyedVisitor<T> {
+    type Value = Keyed<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Keyed<T>, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Keyed)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Keyed<T> {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_map(KeyedVisitor(PhantomData))
+    }
+}
+
 #[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 enum Switch {
@@ -118,21 +145,21 @@ struct Form<'a> {
     #[serde(default)]
     defrost: Option<Switch>,
     #[serde(borrow, default)]
-    manual_log: Option<ManualForm<'a>>,
+    manual_log: Option<Keyed<ManualForm<'a>>>,
     #[serde(borrow, default)]
-    ack: Option<AckForm<'a>>,
+    ack: Option<Keyed<AckForm<'a>>>,
     #[serde(borrow, default)]
-    shelve: Option<ShelveForm<'a>>,
+    shelve: Option<Keyed<ShelveForm<'a>>>,
     #[serde(borrow, default)]
-    unshelve: Option<AckForm<'a>>,
+    unshelve: Option<Keyed<AckForm<'a>>>,
     #[serde(borrow, default)]
-    quiet: Option<AckForm<'a>>,
+    quiet: Option<Keyed<AckForm<'a>>>,
     #[serde(borrow, default)]
-    resolve: Option<AckForm<'a>>,
+    resolve: Option<Keyed<AckForm<'a>>>,
     #[serde(default)]
-    started: Option<StartedForm>,
+    started: Option<Keyed<StartedForm>>,
     #[serde(default)]
-    clock: Option<ClockForm>,
+    clock: Option<Keyed<ClockForm>>,
     #[serde(borrow, default)]
     rules: Option<Text<'a>>,
 }
@@ -300,6 +327,9 @@ impl<'a> Line<'a> {
     /// # Errors
     /// What is wrong with it.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, LineError> {
+        if bytes.trim_ascii_start().first() != Some(&b'{') {
+            return Err(LineError::Form("it is not a JSON object".to_owned()));
+        }
         let form: Form<'a> = serde_json::from_slice(bytes).map_err(|fault| {
             // The line's own number is known better elsewhere.
             LineError::Form(fault.to_string().replace(" at line 1 column ", " at column "))
@@ -363,7 +393,7 @@ impl<'a> Form<'a> {
             return Err(LineError::Meaning("only a value can be late"));
         }
         if let Some(unit) = self.unit {
-            let of_unit = if let Some(log) = self.manual_log {
+            let of_unit = if let Some(Keyed(log)) = self.manual_log {
                 let temperature = log.temperature_c.map(celsius).transpose()?;
                 OfUnit::ManualLog { temperature, taken: log.taken.map_or(at, |taken| taken.0) }
             } else {
@@ -375,24 +405,21 @@ impl<'a> Form<'a> {
             };
             return Ok(Said::OfUnit(unit, of_unit));
         }
-        if let Some(ack) = self.ack {
+        if let Some(Keyed(ack)) = self.ack {
             return Ok(Said::OfUnit(ack.unit, OfUnit::Ack { by: ack.by }));
         }
-        if let Some(shelve) = self.shelve {
+        if let Some(Keyed(shelve)) = self.shelve {
             return shelve.said();
         }
-        let simple = [
-            (self.unshelve, OfUnit::Unshelve),
-            (self.quiet, OfUnit::Quiet),
-            (self.resolve, OfUnit::Resolve),
-        ];
-        if let Some((form, said)) = simple.into_iter().find_map(|(form, said)| Some((form?, said))) {
+        let simple =
+            [(self.unshelve, OfUnit::Unshelve), (self.quiet, OfUnit::Quiet), (self.resolve, OfUnit::Resolve)];
+        if let Some((Keyed(form), said)) = simple.into_iter().find_map(|(form, said)| Some((form?, said))) {
             return Ok(Said::OfUnit(form.unit, said));
         }
-        if let Some(started) = self.started {
+        if let Some(Keyed(started)) = self.started {
             return started.said(at);
         }
-        if let Some(clock) = self.clock {
+        if let Some(Keyed(clock)) = self.clock {
             if clock.to.0 < at {
                 return Err(LineError::Meaning("the axis never goes back: clock.to is before at"));
             }

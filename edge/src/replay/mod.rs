@@ -143,7 +143,13 @@ pub fn compare(
         return Err(ReplayError::Lacks(lacking.key.clone()));
     }
     let differences = Differences::new(to);
-    let mut both = Both { site: Course::new(), other: Course::new(), theirs: Vec::new(), rules: other.rules(), differences };
+    let mut both = Both {
+        site: Course::new(),
+        other: Course::new(),
+        theirs: Vec::new(),
+        rules: other.rules(),
+        differences,
+    };
     let mut summary = replay(&site, from, &mut both, options.keep_going)?;
     summary.written = both.differences.counts;
     Ok(summary)

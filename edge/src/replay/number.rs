@@ -64,7 +64,19 @@ mod tests {
 
     #[test]
     fn what_is_no_number_or_does_not_fit_is_none() {
-        for text in ["", "-", "a", "1.2.3", "\"1\"", "1e", "1e400", "123456789012", "--1", "null", ".5e99999999999999999999"] {
+        for text in [
+            "",
+            "-",
+            "a",
+            "1.2.3",
+            "\"1\"",
+            "1e",
+            "1e400",
+            "123456789012",
+            "--1",
+            "null",
+            ".5e99999999999999999999",
+        ] {
             assert_eq!(hundredths(text), None, "{text}");
         }
     }

@@ -149,7 +149,9 @@ impl Places {
                 unit.points.len() - 1
             }
         };
-        let Some(point) = unit.points.get_mut(place) else { return Err(LineError::UnknownUnit(String::new())) };
+        let Some(point) = unit.points.get_mut(place) else {
+            return Err(LineError::UnknownUnit(String::new()));
+        };
         if point.known_from.is_none_or(|known| at < known) {
             entries.push(assigned(unit.id, point, at, line));
         }
@@ -210,7 +212,7 @@ impl Places {
         if !has_sensor {
             return Ok(());
         }
-        let is_door = sensed.temperature.is_none() && named.is_some_and(|named| self.is_door(unit, named));
+        let is_door = sensed.temperature.is_none() && self.is_door(unit, named);
         let wanted = if is_door { Wanted::Door } else { Wanted::Sensor };
         let point = self.place(unit, named, wanted, when, entries)?;
         if let Some(temperature) = sensed.temperature {
@@ -225,9 +227,14 @@ impl Places {
         Ok(())
     }
 
-    fn is_door(&self, unit: usize, named: &Text<'_>) -> bool {
+    /// True if a battery, a fault or a replacement is of the door: it is named, or the unit has nothing else.
+    fn is_door(&self, unit: usize, named: Option<&Text<'_>>) -> bool {
         let points = self.units.get(unit).map(|unit| unit.points.as_slice()).unwrap_or_default();
-        find(points, Some(&*named.0), Wanted::Door).is_some() || &*named.0 == "door"
+        let door = find(points, named.map(|named| &*named.0), Wanted::Door);
+        match named {
+            Some(named) => door.is_some() || &*named.0 == "door",
+            None => door.is_some() && find(points, None, Wanted::Sensor).is_none(),
+        }
     }
 
     /// Another sensor stands in the place of the old one: the old one is gone, with all that it had alarmed about.
@@ -239,7 +246,7 @@ impl Places {
         entries: &mut Vec<Entry>,
     ) -> Result<(), LineError> {
         let (at, line) = when;
-        let is_door = point.is_some_and(|named| self.is_door(unit, named));
+        let is_door = self.is_door(unit, point);
         let wanted = if is_door { Wanted::Door } else { Wanted::Sensor };
         self.place(unit, point, wanted, when, entries)?;
         let Some(unit) = self.units.get_mut(unit) else { return Ok(()) };

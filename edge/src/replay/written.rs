@@ -253,7 +253,13 @@ impl<W: Write> Written<W> {
         let effects = || instant.effects.iter().filter(|effect| place_of(effect) == Some((at, unit)));
         let transitions = || effects().filter_map(transition);
         let before = self.status_of(unit);
-        let status = transitions().last().map_or(before, |last| last.status);
+        // Of several times that passed at once, the state is that of the last.
+        let is_now = at == instant.at;
+        let status = match transitions().last() {
+            _ if is_now => instant.state.status(unit),
+            Some(last) => last.status,
+            None => before,
+        };
         if self.with_regions {
             for transition in transitions() {
                 self.region(transition, instant.places)?;
@@ -265,8 +271,7 @@ impl<W: Write> Written<W> {
             self.join(&mut alerts, *episode, change, *page);
         }
         for alert in &mut alerts {
-            // Of several times that passed at once, the state is that of the last.
-            if let Some(now) = instant.state.alert(&alert.episode).filter(|_| at == instant.at) {
+            if let Some(now) = instant.state.alert(&alert.episode).filter(|_| is_now) {
                 alert.shown = Shown::of(now);
             }
             self.keep(alert.episode, alert.shown, instant.state);
@@ -366,6 +371,18 @@ impl<W: Write> Written<W> {
             why: why_form(why.unwrap_or(&nothing)),
         };
         self.write(&form)
+    }
+
+    /// Units of which nothing was said, and whose status is another all the same.
+    fn statuses(&mut self, at: RuleMs, state: &State, text: &str, places: &Places) -> std::io::Result<()> {
+        for (_, unit) in places.keys() {
+            let status = state.status(unit);
+            if status != self.status_of(unit) {
+                self.of_status(at, unit, status, Some(&Why::because(text)), places)?;
+                self.status.insert(unit, status);
+            }
+        }
+        Ok(())
     }
 
     fn region(&mut self, transition: &Transition, places: &Places) -> std::io::Result<()> {
@@ -470,19 +487,6 @@ impl<W: Write> Written<W> {
         }
         Ok(())
     }
-
-    fn statuses(&mut self, late: &Late<'_>) -> std::io::Result<()> {
-        let units: Vec<UnitId> = late.places.keys().map(|(_, unit)| unit).collect();
-        let why = Why::because("values that came late change what is known");
-        for unit in units {
-            let status = late.after.status(unit);
-            if status != self.status_of(unit) {
-                self.of_status(late.after.frontier(), unit, status, Some(&why), late.places)?;
-                self.status.insert(unit, status);
-            }
-        }
-        Ok(())
-    }
 }
 
 impl<W: Write> Outcome for Written<W> {
@@ -496,6 +500,10 @@ impl<W: Write> Outcome for Written<W> {
         for (at, unit) in groups {
             self.group(at, unit, instant)?;
         }
+        if instant.is_anew {
+            const TEXT: &str = "its rules, its sensors or the hub itself began anew";
+            self.statuses(instant.at, instant.state, TEXT, instant.places)?;
+        }
         instant.taken.iter().try_for_each(|taken| self.taken(taken, instant))
     }
 
@@ -503,6 +511,7 @@ impl<W: Write> Outcome for Written<W> {
         self.rename(&late.outcome.renamed);
         self.revealed(late)?;
         self.summaries(late)?;
-        self.statuses(late)
+        const TEXT: &str = "values that came late change what is known";
+        self.statuses(late.after.frontier(), late.after, TEXT, late.places)
     }
 }

@@ -124,7 +124,8 @@ impl Past {
         let mut found = Vec::new();
         for seq in (last.saturating_sub(LOOKED_BACK) + 1..=last).rev() {
             let Some((event, _)) = self.journal.event(seq)? else { continue };
-            if event.envelope.subject.unit == Some(unit) && event.envelope.rule_ms <= until && wanted(&event) {
+            if event.envelope.subject.unit == Some(unit) && event.envelope.rule_ms <= until && wanted(&event)
+            {
                 found.push(event);
                 if found.len() >= count {
                     break;

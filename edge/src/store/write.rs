@@ -102,7 +102,8 @@ pub(super) fn write_also(transaction: &Transaction<'_>, also: &Also) -> rusqlite
     .map(|_| ())
 }
 
-/// One snapshot a quarter of an hour is kept for the history, and the newest one from before it.
+/// One snapshot a quarter of an hour is kept for the history, and the newest one from before it. An epoch's first is kept as
+/// long, for nothing else knows of its first quarter of an hour.
 pub(super) fn write_snapshot(transaction: &Transaction<'_>, snapshot: &Snapshot) -> rusqlite::Result<()> {
     let json = serde_json::to_vec(&snapshot.state)
         .map_err(|fault| rusqlite::Error::ToSqlConversionFailure(Box::new(fault)))?;
@@ -113,7 +114,7 @@ pub(super) fn write_snapshot(transaction: &Transaction<'_>, snapshot: &Snapshot)
     )?;
     let id = transaction.last_insert_rowid();
     transaction.execute(
-        "DELETE FROM snapshots WHERE id < ?1 AND frontier_ms / ?2 = ?3 / ?2",
+        "DELETE FROM snapshots WHERE id < ?1 AND frontier_ms / ?2 = ?3 / ?2 AND id > (SELECT min(id) FROM snapshots)",
         params![id, SNAPSHOT_EVERY_MS, frontier.0],
     )?;
     let horizon = (frontier - HISTORY).0;

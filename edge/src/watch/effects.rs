@@ -36,8 +36,7 @@ impl Watch {
     }
 
     pub(super) fn transition(&mut self, transition: Transition) -> Result<(), WatchError> {
-        let subject =
-            Subject { unit: Some(transition.unit), point: transition.point, ..Subject::default() };
+        let subject = Subject { unit: Some(transition.unit), point: transition.point, ..Subject::default() };
         let fact = Fact::UnitTransition {
             region: transition.region,
             from: transition.from.into(),
@@ -111,7 +110,9 @@ impl Watch {
             Fact::AlertEscalated { episode, level, .. } => {
                 (Happened::Escalated, episode, format!("nobody is on it; told at level {level}"))
             }
-            Fact::AlertResolved { episode } => (Happened::Resolved, episode, "somebody is done with it".into()),
+            Fact::AlertResolved { episode } => {
+                (Happened::Resolved, episode, "somebody is done with it".into())
+            }
             _ => return None,
         };
         let unit = self.site.unit(episode.unit);
@@ -159,6 +160,7 @@ fn fact_of(at: RuleMs, episode: EpisodeKey, change: AlertChange, retro: bool) ->
 
 /// True for what was said already in the one sentence with which something found in retrospect is told.
 pub(super) fn is_summed_up(told: &VecDeque<Arc<News>>, news: &News) -> bool {
-    !news.retro && told.iter().rev().any(|earlier| earlier.alert == news.alert && earlier.retro)
+    !news.retro
+        && told.iter().rev().any(|earlier| earlier.alert == news.alert && earlier.retro)
         && matches!(news.happened, Happened::Cleared | Happened::Relapsed | Happened::Upgraded)
 }

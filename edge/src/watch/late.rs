@@ -195,7 +195,8 @@ impl Watch {
         records.push(Record::tick(self.state.frontier()));
         let (after, effects) = refold(snapshot.clone(), records.clone());
         let alert_of = |episode: &EpisodeKey| self.alerts.get(episode).map(|(alert, _)| *alert);
-        let began_earlier = reconcile(&self.state, &after, &effects, |episode| alert_of(episode).is_some()).renamed;
+        let began_earlier =
+            reconcile(&self.state, &after, &effects, |episode| alert_of(episode).is_some()).renamed;
         let name_now = |episode: &EpisodeKey| {
             if after.alert(episode).is_some() {
                 return None;

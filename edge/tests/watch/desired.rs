@@ -128,7 +128,7 @@ fn a_limit_from_the_cloud_changes_what_is_an_alarm_and_the_record_says_where_it_
     synced.world.freezer_for(7, -1_800);
     assert_eq!(synced.world.status("freezer"), UnitStatus::AlarmActive);
     let why = synced.world.facts().into_iter().find_map(|fact| match fact {
-        Fact::AlertRaised { why, .. } => why.basis,
+        Fact::UnitTransition { to, why, .. } if to == "pending" => why.basis,
         _ => None,
     });
     let basis = why.unwrap();

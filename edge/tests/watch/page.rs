@@ -3,23 +3,28 @@
 use crate::world::World;
 use frostguard_edge::clock::Clock;
 use frostguard_edge::config::PageConfig;
+use frostguard_edge::hub::Input;
 use frostguard_edge::identity::Identity;
 use frostguard_edge::page::{self, Page};
 use frostguard_edge::site::Site;
 use frostguard_edge::sources::Heard;
 use frostguard_edge::sync::shown::CloudView;
-use frostguard_shared::time::WallMs;
+use frostguard_edge::watch::Deed;
+use frostguard_shared::ids::PersonId;
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::time::{DurationMs, WallMs};
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::sync::Arc;
 use std::sync::mpsc::{channel, sync_channel};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::runtime::Runtime;
 use tokio::sync::watch;
 
-/// The page of a world, served as long as this lives; nobody answers what it asks the watch.
+/// The page of a world, served as long as this lives; what it asks the watch to do is noted and granted.
 struct Served {
     address: SocketAddr,
+    asked: Arc<Mutex<Vec<(Deed, PersonId)>>>,
     _runtime: Runtime,
 }
 
@@ -28,7 +33,17 @@ impl Served {
         let mut identity = Identity::open(world.folder.path(), world.clock).unwrap();
         let site = Site::load(&world.folder.path().join("site.toml"), &mut identity, world.clock).unwrap();
         let (_, views) = watch::channel(Arc::new(world.view()));
-        let (input, _) = sync_channel(1);
+        let (input, inputs) = sync_channel(1);
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let noted = Arc::clone(&asked);
+        std::thread::spawn(move || {
+            while let Ok(input) = inputs.recv() {
+                if let Input::Act(deed, person, answer) = input {
+                    noted.lock().unwrap().push((deed, person));
+                    answer.send(Ok(())).unwrap();
+                }
+            }
+        });
         let runtime = Runtime::new().unwrap();
         // The port is free now; the page says when it listens there.
         let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
@@ -48,11 +63,16 @@ impl Served {
         runtime.spawn(page::serve(address, page, move |heard| drop(said.send(heard))));
         let first = saying.recv().unwrap();
         assert!(matches!(first, Heard::Source { fault: None, .. }), "{first:?}");
-        Self { address, _runtime: runtime }
+        Self { address, asked, _runtime: runtime }
     }
 
     /// The status of the answer to a request with these lines after its first, and this form.
     fn ask(&self, first: &str, lines: &str, form: &str) -> String {
+        self.answer(first, lines, form).split(' ').nth(1).unwrap().to_owned()
+    }
+
+    /// The whole answer.
+    fn answer(&self, first: &str, lines: &str, form: &str) -> String {
         let mut stream = TcpStream::connect(self.address).unwrap();
         let length = form.len();
         let kind = "Content-Type: application/x-www-form-urlencoded";
@@ -60,7 +80,7 @@ impl Served {
         stream.write_all(format!("{first} HTTP/1.1\r\n{lines}{end}").as_bytes()).unwrap();
         let mut answer = String::new();
         stream.read_to_string(&mut answer).unwrap();
-        answer.split(' ').nth(1).unwrap().to_owned()
+        answer
     }
 }
 
@@ -105,6 +125,73 @@ fn a_name_that_is_not_the_hubs_and_a_form_of_another_site_are_refused() {
     let nowhere = "POST /alarms/00000000-0000-7000-8000-000000000000/quiet";
     assert_eq!(page.ask(nowhere, &own, ""), "403");
     assert_eq!(page.ask(nowhere, &format!("{own}Origin: http://evil.example\r\n"), ""), "403");
+}
+
+const PIN: &str = "135790";
+
+/// A world whose Maria has a PIN that is known here.
+fn with_a_pin() -> World {
+    let mut world = World::new();
+    let known = frostguard_edge::pin::hash(PIN).unwrap();
+    world.change_site("$argon2id$v=19$m=8,t=1,p=1$c29tZXNhbHQ$Zm9vYmFyYmF6cXV4MTIzNA", &known);
+    world.stopped();
+    world.start();
+    world
+}
+
+#[test]
+fn a_unit_can_be_logged_and_silenced_by_whoever_has_a_pin_and_only_with_words_that_mean_something() {
+    let world = with_a_pin();
+    let maria = world.person("maria");
+    let freezer = world.view().units[0].id;
+    let page = Served::of(&world);
+    let own = format!("Host: {0}\r\nOrigin: http://{0}\r\n", page.address);
+    let foreign = format!("Host: {0}\r\nOrigin: http://evil.example\r\n", page.address);
+    let (log, silence) = ("POST /units/freezer/log", "POST /units/freezer/silence");
+    let with = |pin: &str, rest: &str| format!("person=maria&pin={pin}&{rest}");
+    assert_eq!(page.ask(log, &foreign, &with(PIN, "temperature=-18")), "403");
+    assert_eq!(page.ask(log, &own, &with(PIN, "temperature=cold")), "422");
+    assert_eq!(page.ask(silence, &own, &with(PIN, "minutes=30&reason=+")), "422");
+    assert_eq!(page.ask(silence, &own, &with(PIN, "minutes=600&reason=loading")), "422");
+    assert_eq!(page.ask("POST /units/cellar/log", &own, &with(PIN, "temperature=-18")), "404");
+    let again = page.answer(log, &own, &with("000000", "temperature=-18%2C3&note=by+the+door"));
+    assert!(again.contains("That PIN is wrong."), "{again}");
+    assert!(again.contains("value=\"-18,3\"") && again.contains("value=\"by the door\""), "{again}");
+    assert!(page.asked.lock().unwrap().is_empty(), "nothing of that reached the watch");
+    assert_eq!(page.ask(log, &own, &with(PIN, "temperature=-18%2C3&note=by+the+door")), "303");
+    assert_eq!(page.ask(silence, &own, &with(PIN, "minutes=30&reason=loading")), "303");
+    assert_eq!(page.ask("POST /units/freezer/unsilence", &own, &format!("person=maria&pin={PIN}")), "303");
+    let temperature = CentiCelsius::literal(-1830);
+    let length = DurationMs::minutes(30);
+    assert_eq!(
+        *page.asked.lock().unwrap(),
+        [
+            (Deed::Log { unit: freezer, temperature, note: "by the door".into() }, maria),
+            (Deed::Shelve { unit: freezer, length, reason: "loading".into() }, maria),
+            (Deed::Unshelve(freezer), maria),
+        ]
+    );
+}
+
+#[test]
+fn a_silenced_unit_a_spent_mask_and_an_open_door_are_told_in_words() {
+    let mut world = World::new();
+    world.freezer(-1800);
+    world.advert("400288fa2d01");
+    world.freezer_for(4, -1800);
+    let (now, freezer) = (world.clock, world.view().units[0].id);
+    let deed = Deed::Shelve { unit: freezer, length: DurationMs::minutes(60), reason: "loading".into() };
+    world.watch().act(&deed, PersonId::from_bytes([9; 16]), now).unwrap().unwrap();
+    let page = Served::of(&world);
+    let own = format!("Host: {}\r\n", page.address);
+    for first in ["GET /units/freezer", "GET /"] {
+        let shown = page.answer(first, &own, "");
+        for words in
+            ["Silenced until 19:", "Door open", "The open door excuses warm air for 60 min more today"]
+        {
+            assert!(shown.contains(words), "\"{words}\" is missing from {first}: {shown}");
+        }
+    }
 }
 
 /// What a viewer hears within the first event of the stream.

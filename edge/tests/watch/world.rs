@@ -10,6 +10,7 @@ use frostguard_edge::store;
 use frostguard_edge::watch::{View, Watch};
 use frostguard_shared::axis::Measured;
 use frostguard_shared::event::{Event, Fact};
+use frostguard_shared::ids::PersonId;
 use frostguard_shared::rules::UnitStatus;
 use frostguard_shared::time::{BoottimeMs, ClockSample, DurationMs, Trust, WallMs};
 use std::path::PathBuf;
@@ -208,6 +209,12 @@ impl World {
         let desired = self.desired();
         self.stopped();
         desired
+    }
+
+    /// A person of the site document.
+    pub fn person(&self, key: &str) -> PersonId {
+        let mut identity = Identity::open(self.folder.path(), self.clock).unwrap();
+        identity.person(key, self.clock).unwrap()
     }
 
     pub fn status(&self, unit: &str) -> UnitStatus {

@@ -117,6 +117,8 @@ pub struct Alert {
     pub tells_at: Option<RuleMs>,
     /// What holds back that people are told.
     pub held: Held,
+    /// True once an excursion has lasted for as long as anything may hold it back: from then on no shelve does.
+    pub demanded: bool,
     /// How often its condition came back.
     pub relapses: u32,
     /// Whether a person is done with it.
@@ -151,6 +153,7 @@ impl Alert {
             told: None,
             tells_at: None,
             held: Held::No,
+            demanded: false,
             relapses: 0,
             resolved: false,
         }
@@ -264,6 +267,7 @@ impl Alert {
 
     /// It got worse in a way that nothing may hold back: whoever was on it has to look again.
     pub(super) fn demand(&mut self) {
+        self.demanded = true;
         self.quiet.until = None;
         if let Acknowledgement::Until(_) = self.acknowledgement {
             self.acknowledgement = Acknowledgement::Expired;

@@ -37,22 +37,19 @@ impl Fold {
         }
         for place in 0..self.state.units.len() {
             self.with(place, at, |unit, scene| {
-                let (listed, new) = match rules.units.get(&unit.id) {
-                    Some(new) => (true, new.clone()),
-                    None => (false, UnitRules::default()),
-                };
+                // A unit that no rules name any more has none, which shows.
+                let new = rules.units.get(&unit.id).cloned().unwrap_or_default();
                 for point in &mut unit.points {
                     let calibration = rules.calibrations.get(&point.id());
                     point.calibration = calibration.copied().unwrap_or_default();
                 }
-                let changed = unit.rules != new;
-                unit.rules = new;
+                let old = std::mem::replace(&mut unit.rules, new);
                 unit.reckon(at, scene);
                 unit.recalibrate(at, scene);
-                if changed {
-                    unit.rules_changed(at, scene);
+                if unit.rules != old {
+                    unit.rules_changed(&old, at, scene);
                 }
-                unit.guard(at, listed, scene);
+                unit.guard(at, true, scene);
             });
         }
         self.state.index();
@@ -79,14 +76,14 @@ impl Fold {
             }
         }
         let calibration = self.state.rules.calibrations.get(&assignment.point).copied().unwrap_or_default();
-        let listed = self.state.rules.units.contains_key(&assignment.unit);
+        let are_known = !self.state.rules.units.is_empty();
         let Some(place) = self.state.unit_place(assignment.unit) else { return };
         self.with(place, at, |unit, scene| {
             match unit.points.iter_mut().find(|point| point.id() == assignment.point) {
                 Some(known) => known.assignment = assignment,
                 None => unit.points.push(PointState { calibration, ..PointState::new(assignment) }),
             }
-            unit.guard(at, listed, scene);
+            unit.guard(at, are_known, scene);
         });
         self.state.index();
     }
@@ -95,19 +92,29 @@ impl Fold {
     fn retire(&mut self, point: PointId, at: RuleMs, why: &Why) {
         let Some(place) = self.state.place(point) else { return };
         self.with(place.unit, at, |unit, scene| {
-            unit.points.remove(place.point);
+            let heard = unit.points.remove(place.point).data.heard.word();
             for condition in Condition::ALL {
                 unit.clear(condition, at, why.clone(), scene);
             }
+            unit.point_retired(at, point, heard, why, scene);
         });
         self.state.index();
     }
 }
 
+fn limits_on(rules: &UnitRules, side: Side) -> bool {
+    rules.limits.iter().any(|rule| side.limit(rule).is_some())
+}
+
+fn violates(rules: &UnitRules, side: Side, value: CentiCelsius) -> bool {
+    let tiers = rules.limits.iter().filter_map(|rule| Some((rule, side.limit(rule)?)));
+    tiers.into_iter().any(|(rule, limit)| rule.violates(limit, value))
+}
+
 impl UnitState {
-    /// Whether there is any limit at all, for a unit that has a sensor.
-    fn guard(&mut self, at: RuleMs, listed: bool, scene: &mut Scene<'_>) {
-        let unguarded = listed && self.alarm_points().next().is_some() && self.rules.is_unguarded();
+    /// Whether there is any limit at all, for a unit that has a sensor, once rules are known.
+    fn guard(&mut self, at: RuleMs, are_known: bool, scene: &mut Scene<'_>) {
+        let unguarded = are_known && self.alarm_points().next().is_some() && self.rules.is_unguarded();
         match (self.unguarded, unguarded) {
             (None, true) => {
                 self.unguarded = Some(at);
@@ -147,46 +154,48 @@ impl UnitState {
         self.clear(Condition::CalibrationDue, at, why::rule_changed(), scene);
     }
 
-    fn rules_changed(&mut self, at: RuleMs, scene: &mut Scene<'_>) {
+    fn rules_changed(&mut self, old: &UnitRules, at: RuleMs, scene: &mut Scene<'_>) {
         for place in 0..self.points.len() {
             for side in Side::BOTH {
-                self.limits_changed(place, side, at, scene);
+                self.limits_changed(place, side, old, at, scene);
             }
         }
         for side in Side::BOTH {
-            if !self.limits_on(side)
+            if !limits_on(&self.rules, side)
                 && let Some(open) = self.by_hand.get_mut(side as usize)
                 && open.take().is_some()
             {
                 self.clear(side.condition(), at, why::rule_changed(), scene);
             }
         }
-        self.relieve(at, scene);
+        if self.rules.manual != old.manual {
+            self.relieve(at, scene);
+        }
         self.switched_off(at, scene);
         self.switched_on(at, scene);
     }
 
-    fn limits_on(&self, side: Side) -> bool {
-        self.rules.limits.iter().any(|rule| side.limit(rule).is_some())
-    }
-
-    fn violates(&self, side: Side, value: CentiCelsius) -> bool {
-        let tiers = self.rules.limits.iter();
-        tiers
-            .filter_map(|rule| Some((rule, side.limit(rule)?)))
-            .any(|(rule, limit)| rule.violates(limit, value))
-    }
-
-    /// A changed rule ends an episode only if the last believable value is inside the new limits.
-    fn limits_changed(&mut self, place: usize, side: Side, at: RuleMs, scene: &mut Scene<'_>) {
+    /// A changed rule ends an episode only if the last believable value is inside the new limits, and was outside the old
+    /// ones: one that had come back before recovers in its own way.
+    fn limits_changed(
+        &mut self,
+        place: usize,
+        side: Side,
+        old: &UnitRules,
+        at: RuleMs,
+        scene: &mut Scene<'_>,
+    ) {
         let Some(point) = self.points.get(place) else { return };
         let before = point.side(side).phase;
         if before.episode().is_none() {
             return;
         }
         let inside = match point.last {
-            _ if !self.limits_on(side) => true,
-            Some((_, raw)) => !self.violates(side, point.evaluated(raw)),
+            _ if !limits_on(&self.rules, side) => true,
+            Some((_, raw)) => {
+                let value = point.evaluated(raw);
+                violates(old, side, value) && !violates(&self.rules, side, value)
+            }
             None => false,
         };
         if !inside {

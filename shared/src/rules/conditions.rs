@@ -62,17 +62,13 @@ impl UnitState {
         if !self.alarm_points().all(PointState::is_dark) {
             return;
         }
-        let rules = [
-            (Condition::Silent, self.rules.silence.telling),
-            (Condition::SensorFault, self.rules.instrument.telling),
-        ];
-        for (condition, telling) in rules {
-            let active =
-                self.alerts.iter().position(|(key, alert)| key.condition == condition && alert.is_active());
-            if let Some(place) = active {
-                let cause = Cause::of(telling.severity.value, 0);
-                self.upgrade(place, at, cause, why.clone(), scene);
-            }
+        let active = self
+            .alerts
+            .iter()
+            .position(|(key, alert)| key.condition == Condition::Silent && alert.is_active());
+        if let Some(place) = active {
+            let cause = Cause::of(self.rules.silence.telling.severity.value, 0);
+            self.upgrade(place, at, cause, why.clone(), scene);
         }
     }
 
@@ -132,7 +128,7 @@ impl UnitState {
             (_, Instrument::Fault { since, .. }) => {
                 self.went_dark(at, scene, &why);
                 if self.rules.instrument.telling.enabled.value {
-                    let severity = self.dark_severity(self.rules.instrument.telling.severity.value);
+                    let severity = self.rules.instrument.telling.severity.value;
                     let key = self.key(id, Condition::SensorFault, since);
                     self.raise(key, at, Cause::of(severity, 0), why, scene);
                 }

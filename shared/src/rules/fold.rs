@@ -213,6 +213,8 @@ impl Fold {
     /// Downtime: nobody listened, so no point gets later by it; but food went on warming, so all else elapsed.
     fn started(&mut self, at: RuleMs, down_from: Option<RuleMs>, known: bool, trust: Trust) {
         if let Some(from) = down_from.filter(|_| self.excused != Some(at)) {
+            // What was due before the downtime was due while somebody listened.
+            self.fire_before(from);
             self.excuse(at - from);
         }
         self.fire_before(at);

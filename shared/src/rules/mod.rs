@@ -31,9 +31,11 @@ mod listening;
 mod logs;
 mod manual;
 mod point_state;
+mod provenance;
 mod raising;
 pub mod reconcile;
 mod record;
+mod rule;
 mod scene;
 pub mod schedule;
 pub mod setting;
@@ -75,6 +77,9 @@ pub fn step(state: State, record: &Record) -> (State, Vec<Effect>) {
 /// Folds records on top of a snapshot, in fold order whatever order they are given in. Of two values for one point
 /// and rule time the worse is kept: the larger distance outside the limits; if equal, the larger bytes.
 pub fn refold(snapshot: State, mut records: Vec<Record>) -> (State, Vec<Effect>) {
+    records.sort_by(Record::order);
+    // A record that was given twice is one record.
+    records.dedup_by(|next, last| next.order(last).is_eq() && next.input == last.input);
     let downtimes: Vec<Record> =
         records.iter().filter_map(|record| record.downtime(snapshot.frontier())).collect();
     records.extend(downtimes);

@@ -11,6 +11,7 @@ use super::schedule::Schedule;
 use super::unit_state::UnitState;
 use super::why;
 use crate::alarm::{Condition, Severity};
+use crate::ids::PointId;
 use crate::time::{DurationMs, RuleMs};
 
 /// Cleared alerts that nobody has acknowledged are kept for people to see, at most so many a unit; the oldest go first.
@@ -66,6 +67,27 @@ impl UnitState {
         scene.effects.push(Effect::Transition(Transition { at, unit, point, region, from, to, status, why }));
     }
 
+    /// A point that is not among the unit's any more had been heard so.
+    pub(super) fn point_retired(
+        &self,
+        at: RuleMs,
+        point: PointId,
+        heard: &'static str,
+        why: &Why,
+        scene: &mut Scene<'_>,
+    ) {
+        scene.effects.push(Effect::Transition(Transition {
+            at,
+            unit: self.id,
+            point: Some(point),
+            region: Region::Data,
+            from: heard,
+            to: "retired",
+            status: self.status(),
+            why: why.clone(),
+        }));
+    }
+
     fn tell(&self, at: RuleMs, episode: EpisodeKey, change: AlertChange, page: Page, scene: &mut Scene<'_>) {
         scene.effects.push(Effect::Alert { at, episode, change, page });
     }
@@ -86,7 +108,7 @@ impl UnitState {
         let hours = self.hours(key.condition, alert.tier);
         let Some((_, alert)) = self.alerts.get_mut(place) else { return Page::NotNeeded };
         if ask != Ask::Demand {
-            if shelved {
+            if shelved && !alert.demanded {
                 alert.hold(Held::ByShelve);
                 return Page::HeldByShelve;
             }
@@ -137,7 +159,11 @@ impl UnitState {
         match before {
             Some(place) => self.relapse(place, at, cause, why, scene),
             None => {
-                self.alerts.push((episode, Alert::raised(cause.severity, cause.tier, at)));
+                let mut alert = Alert::raised(cause.severity, cause.tier, at);
+                if cause.demands {
+                    alert.demand();
+                }
+                self.alerts.push((episode, alert));
                 let ask = if cause.demands { Ask::Demand } else { Ask::News };
                 let page = self.page(self.alerts.len() - 1, at, ask, scene);
                 let change = AlertChange::Raised { severity: cause.severity, why };
@@ -278,7 +304,8 @@ impl UnitState {
         let why = Why::because("people were asked not to be told of this unit for a while")
             .with("shelved_ms", (until - at).0);
         self.transition(at, None, Region::Supervision, [from, "shelved"], why, scene);
-        for (_, alert) in self.alerts.iter_mut().filter(|(_, alert)| alert.is_active()) {
+        let silenced = |alert: &Alert| alert.is_active() && !alert.demanded;
+        for (_, alert) in self.alerts.iter_mut().filter(|(_, alert)| silenced(alert)) {
             alert.hold(Held::ByShelve);
         }
     }

@@ -118,9 +118,12 @@ impl State {
     /// How long an open door may still excuse warm air today.
     pub fn mask_left(&self, unit: UnitId) -> Option<DurationMs> {
         let unit = self.unit(unit)?;
-        let left = unit.mask.left(&unit.rules.door);
-        let spent = if unit.is_masking() { self.frontier - unit.banked } else { DurationMs(0) };
-        Some(DurationMs((left.0 - spent.0.max(0)).max(0)))
+        let mut mask = unit.mask;
+        if unit.is_masking() {
+            mask.spend(DurationMs((self.frontier - unit.banked).0.max(0)));
+        }
+        mask.renew(self.frontier, &self.calendar);
+        Some(mask.left(&unit.rules.door))
     }
     /// What is known of a unit's logs by hand.
     pub fn manual(&self, unit: UnitId) -> Option<&Manual> {

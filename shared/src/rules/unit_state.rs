@@ -84,6 +84,8 @@ pub(super) struct UnitState {
     pub(super) unguarded: Option<RuleMs>,
     /// Until when time has been banked.
     pub(super) banked: RuleMs,
+    /// Since when the calendar is reckoned as it is: what it makes due is due no earlier.
+    pub(super) reckoned: RuleMs,
 }
 
 impl UnitState {
@@ -102,6 +104,7 @@ impl UnitState {
             shelved: None,
             unguarded: None,
             banked: RuleMs::default(),
+            reckoned: RuleMs::default(),
         }
     }
 
@@ -278,6 +281,7 @@ impl UnitState {
 
     /// The rules or the clock changed: everything that the calendar decides is reckoned anew.
     pub(super) fn reckon(&mut self, at: RuleMs, scene: &Scene<'_>) {
+        self.reckoned = at;
         self.mask.renew(at, scene.calendar);
         self.mask_ends = scene.calendar.next_day(at);
         self.look_at_defrost(at, scene);
@@ -332,7 +336,9 @@ impl UnitState {
             }
             offer(point.battery_due(&self.rules), Due::Battery(place));
         }
-        offer(self.manual.worsens_at(&self.rules, self.listened()), Due::Manual);
+        let fixed = self.rules.manual.required.value;
+        let pressing = self.manual.worsens_at(&self.rules, self.listened());
+        offer(pressing.map(|at| if fixed { at.max(self.reckoned) } else { at }), Due::Manual);
         offer(self.shelved, Due::Shelve);
         for (place, (_, alert)) in self.alerts.iter().enumerate() {
             offer(alert.ends_at(), Due::Alert(place));
@@ -346,7 +352,7 @@ impl UnitState {
         let due = point.calibration.due.filter(|_| rule.telling.enabled.value && calendar.is_trusted())?;
         point.calibration_due.is_none().then(|| {
             let due = calendar.rule_of(due);
-            RuleMs(due.0.saturating_sub(rule.lead.value.0)).max(self.banked)
+            RuleMs(due.0.saturating_sub(rule.lead.value.0)).max(self.banked).max(self.reckoned)
         })
     }
 

@@ -3,9 +3,7 @@
 //! Must never ask the engine how long something may last.
 
 use frostguard_shared::ids::UnitId;
-use frostguard_shared::rules::{
-    Condition, Effect, Record, Severity, SiteRules, ThermalRule, UnitStatus,
-};
+use frostguard_shared::rules::{Condition, Effect, Record, Severity, SiteRules, ThermalRule, UnitStatus};
 use frostguard_shared::time::RuleMs;
 use proptest::prelude::*;
 
@@ -180,4 +178,3 @@ fn simple(mut plan: Plan) -> Plan {
     }
     plan
 }
-

@@ -14,35 +14,76 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::fold::Folding;
-use crate::site::{DAY, DOOR, FREEZER, FRIDGE, HOUR, MAX, MINUTE, POINTS, Plan, SENSORS, celsius, point, unit};
+use crate::site::{
+    DAY, DOOR, FREEZER, FRIDGE, HOUR, MAX, MINUTE, POINTS, Plan, SENSORS, celsius, point, unit,
+};
 
 /// What can happen.
 #[derive(Clone, Debug)]
 pub enum Happening {
     /// A sensor measures so much above its unit's loosest limit.
-    Value { sensor: usize, above: i32, late: bool, battery: Option<u8> },
+    Value {
+        sensor: usize,
+        above: i32,
+        late: bool,
+        battery: Option<u8>,
+    },
     /// So many of them, one a minute.
-    Stretch { sensor: usize, above: i32, count: i64 },
+    Stretch {
+        sensor: usize,
+        above: i32,
+        count: i64,
+    },
     /// A sensor gives a code that is no temperature.
-    Code { sensor: usize, code: i32, quality: Quality },
-    Fault { sensor: usize },
-    Recovered { sensor: usize },
+    Code {
+        sensor: usize,
+        code: i32,
+        quality: Quality,
+    },
+    Fault {
+        sensor: usize,
+    },
+    Recovered {
+        sensor: usize,
+    },
     Door(Door),
-    Defrost { unit: usize, defrost: Defrost },
-    Log { unit: usize, above: Option<i32>, ago: i64 },
+    Defrost {
+        unit: usize,
+        defrost: Defrost,
+    },
+    Log {
+        unit: usize,
+        above: Option<i32>,
+        ago: i64,
+    },
     /// Somebody acts on one of the alerts that are shown.
     Quiet(usize),
     Acknowledge(usize),
     Resolve(usize),
-    Shelve { unit: usize, minutes: i64 },
-    Unshelve { unit: usize },
-    Restart { down: i64, known: bool, trust: Trust },
+    Shelve {
+        unit: usize,
+        minutes: i64,
+    },
+    Unshelve {
+        unit: usize,
+    },
+    Restart {
+        down: i64,
+        known: bool,
+        trust: Trust,
+    },
     /// The axis jumps so far, and is so far from the wall clock from then on.
-    Correct { jump: i64, offset: i64 },
+    Correct {
+        jump: i64,
+        offset: i64,
+    },
     Untrust,
     Rules(usize),
     /// The second sensor of the freezer is moved, or gets another role.
-    Assign { unit: usize, role: Role },
+    Assign {
+        unit: usize,
+        role: Role,
+    },
     Tick,
 }
 
@@ -163,8 +204,11 @@ fn temperatures() -> impl Strategy<Value = Happening> {
     let battery = prop_oneof![3 => Just(None), 1 => (0u8..=100).prop_map(Some)];
     let value = (sensor(), above(), prop::bool::weighted(0.1), battery)
         .prop_map(|(sensor, above, late, battery)| Happening::Value { sensor, above, late, battery });
-    let stretch = (sensor(), above(), 2i64..16)
-        .prop_map(|(sensor, above, count)| Happening::Stretch { sensor, above, count });
+    let stretch = (sensor(), above(), 2i64..16).prop_map(|(sensor, above, count)| Happening::Stretch {
+        sensor,
+        above,
+        count,
+    });
     prop_oneof![2 => value, 1 => stretch]
 }
 

@@ -63,7 +63,9 @@ fn days_at_an_open_door(history: &mut History, length: i64) {
     let end = history.now().0 + length;
     while history.now().0 < end {
         until(history, 100, |folding| folding.is_thermal(point(0), &["confirmed"]));
-        until(history, -300, |folding| !folding.is_thermal(point(0), &["pending", "confirmed", "recovering"]));
+        until(history, -300, |folding| {
+            !folding.is_thermal(point(0), &["pending", "confirmed", "recovering"])
+        });
     }
 }
 
@@ -203,8 +205,9 @@ impl Calendar {
 fn each_minute(records: &[Record]) -> Vec<Record> {
     let mut all: Vec<Record> = vec![];
     for record in records {
-        let was_lived = all.last().is_some_and(|before| !matches!(before.input, Input::ClockCorrected { .. }))
-            && !matches!(record.input, Input::Started { .. });
+        let was_lived =
+            all.last().is_some_and(|before| !matches!(before.input, Input::ClockCorrected { .. }))
+                && !matches!(record.input, Input::Started { .. });
         let from = all.last().map_or(record.at.0, |before| before.at.0);
         let minutes = (from / MINUTE + 1..=(record.at.0 - 1) / MINUTE).filter(|_| was_lived);
         all.extend(minutes.map(|minute| Record::tick(RuleMs(minute * MINUTE))));

@@ -107,7 +107,13 @@ pub fn limits() -> impl Strategy<Value = Limits> {
         prop_oneof![2 => Just(None), 1 => select(vec![Some(20i64), Some(60)])],
     );
     (margins, delays, bounds, ways, (severity(), hours())).prop_map(
-        |((lower, inclusive, hysteresis), (closed, open, off_delay), (cap, hard), ways, (severity, hours))| {
+        |(
+            (lower, inclusive, hysteresis),
+            (closed, open, off_delay),
+            (cap, hard),
+            ways,
+            (severity, hours),
+        )| {
             let (cumulative, tau, defrost) = ways;
             // A simulated product needs a cap.
             let tau = tau.filter(|_| cap.is_some());

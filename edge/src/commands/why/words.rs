@@ -8,7 +8,8 @@ use frostguard_shared::ids::PointId;
 use frostguard_shared::quantity::CentiCelsius;
 use frostguard_shared::rules::field::{RuleField, Slot};
 use frostguard_shared::rules::{
-    Acknowledgement, Alert, AlertStatus, Basis, EpisodeKey, Held, Progress, Provenance, RegionNow, UnitStatus, Why,
+    Acknowledgement, Alert, AlertStatus, Basis, EpisodeKey, Held, Progress, Provenance, RegionNow,
+    UnitStatus, Why,
 };
 use frostguard_shared::time::{DurationMs, RuleMs};
 use serde_json::{Value, json};
@@ -33,14 +34,28 @@ fn value(basis: &Basis) -> String {
     let is_length = ["_minutes", "_seconds", "_hours", "_days", "_minutes_per_day"];
     if field.ends_with("_c") || field == "temp_max" || field == "temp_min" {
         celsius(value)
-    } else if field.ends_with("_door_open") || field.ends_with("_door_closed") || is_length.iter().any(|end| field.ends_with(end)) {
-        DurationMs(value).to_string()
+    } else if field.ends_with("_door_open")
+        || field.ends_with("_door_closed")
+        || is_length.iter().any(|end| field.ends_with(end))
+    {
+        length(DurationMs(value))
     } else if field.ends_with("_percent") {
         format!("{value} %")
     } else if field == RuleField::Multiplier.word() {
         format!("{}.{:02}", value / 100, value % 100)
     } else {
         value.to_string()
+    }
+}
+
+/// A length to the second.
+fn length(of: DurationMs) -> String {
+    let seconds = of.0.saturating_add(500).div_euclid(1_000);
+    match (seconds, seconds / 60, seconds % 60) {
+        (0..=119, _, _) => format!("{seconds} s"),
+        (120..=7_199, minutes, 0) => format!("{minutes} min"),
+        (120..=7_199, minutes, rest) => format!("{minutes} min {rest} s"),
+        (_, minutes, _) => format!("{} h {} min", minutes / 60, minutes % 60),
     }
 }
 
@@ -65,7 +80,7 @@ fn field(basis: &Basis) -> String {
 fn figures(why: &Why) -> String {
     let each = why.figures.iter().map(|(name, figure)| {
         if let Some(name) = name.strip_suffix("_ms") {
-            format!("{} {}", name.replace('_', " "), DurationMs(*figure))
+            format!("{} {}", name.replace('_', " "), length(DurationMs(*figure)))
         } else if let Some(name) = name.strip_suffix("_centi_c") {
             format!("{} {}", name.replace('_', " "), celsius(*figure))
         } else {
@@ -108,7 +123,9 @@ impl Known<'_> {
 
     fn device(&self, point: PointId) -> String {
         let mut points = self.site.points().filter(|(_, _, known)| known.id == point);
-        points.next().map_or_else(|| point.to_string(), |(device, channel, _)| format!("{} {channel}", device.key))
+        points
+            .next()
+            .map_or_else(|| point.to_string(), |(device, channel, _)| format!("{} {channel}", device.key))
     }
 }
 
@@ -131,7 +148,10 @@ pub(super) fn people(known: &Known<'_>) -> String {
         line(&mut out, format_args!("  none is recorded"));
     }
     known.moves.iter().for_each(|event| moved(&mut out, known, event));
-    line(&mut out, format_args!("\nRules that somebody has set (all others are the system's defaults; --json has them)"));
+    line(
+        &mut out,
+        format_args!("\nRules that somebody has set (all others are the system's defaults; --json has them)"),
+    );
     rules(&mut out, known);
     out
 }
@@ -260,8 +280,8 @@ fn excursion(out: &mut String, known: &Known<'_>, progress: &Progress) {
     let spent = [(closed, ""), (open, " with the door open"), (defrost, " while it defrosts")];
     let spent: Vec<String> = spent
         .iter()
-        .filter(|(length, _)| length.0 > 0)
-        .map(|(length, what)| format!("{length}{what}"))
+        .filter(|(spent, _)| spent.0 > 0)
+        .map(|(spent, what)| format!("{}{what}", length(*spent)))
         .collect();
     let spent = if spent.is_empty() { "nothing".into() } else { spent.join(" and ") };
     let state = match (progress.confirmed, progress.running) {
@@ -271,7 +291,8 @@ fn excursion(out: &mut String, known: &Known<'_>, progress: &Progress) {
     };
     line(out, format_args!("    used {spent}: {state}"));
     let moment = match progress.counts_as {
-        "open" => "the open door gives it longer",
+        "open" if progress.allowed.field == RuleField::ConfirmOpen.word() => "the open door gives it longer",
+        "open" => "the open door gives it no longer",
         "defrost" => "the defrost gives it longer",
         _ => "nothing gives it longer",
     };
@@ -295,7 +316,7 @@ fn supervision(out: &mut String, known: &Known<'_>) {
         out,
         format_args!(
             "\nAn open door may excuse warm air for {} more today{spending}: {}",
-            mask.left,
+            length(mask.left),
             field(&mask.budget)
         ),
     );
@@ -424,7 +445,8 @@ fn held(alert: &Alert) -> Vec<&'static str> {
         Held::BySchedule(_) => Some("schedule"),
         Held::ByShelve => Some("shelve"),
     };
-    let acknowledged = matches!(alert.acknowledgement, Acknowledgement::Until(_)).then_some("acknowledgement");
+    let acknowledged =
+        matches!(alert.acknowledgement, Acknowledgement::Until(_)).then_some("acknowledgement");
     let quiet = alert.quiet.until.map(|_| "quiet");
     by.into_iter().chain(acknowledged).chain(quiet).filter(|_| alert.is_active()).collect()
 }

@@ -97,8 +97,9 @@ fn each_form_of_the_site_is_read() {
 #[test]
 fn what_cannot_be_meant_is_refused_by_name() {
     for (line, part) in [
-        ("", "EOF"),
-        ("[1]", "invalid"),
+        ("", "not a JSON object"),
+        ("[1]", "not a JSON object"),
+        (r#"{"at":1,"ack":["f","Maria"]}"#, "an object"),
         ("{\"at\":1", "EOF"),
         (r#"{"unit":"f","temperature_c":1}"#, "missing field `at`"),
         (r#"{"at":1,"unit":"f","temprature_c":1}"#, "temprature_c"),

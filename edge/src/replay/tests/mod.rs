@@ -28,6 +28,11 @@ temp_max_c = 8.0
 delay_minutes = 10
 "#;
 
+/// The site with nothing but the freezer.
+pub(super) fn freezer_alone() -> String {
+    SITE.split("[units.fridge]").next().unwrap_or_default().to_owned()
+}
+
 pub(super) const MINUTE: i64 = 60_000;
 /// 2026-03-02T07:00:00Z
 pub(super) const START: i64 = 1_772_434_800_000;
@@ -67,7 +72,8 @@ fn short(line: &Value) -> String {
     let at: jiff::Timestamp = line["at"].as_str().unwrap().parse().unwrap();
     let seconds = (at.as_millisecond() - START) / 1_000;
     let word = |value: &Value| value.as_str().unwrap_or("").to_owned();
-    let mut parts = vec![format!("{}:{:02}", seconds / 60, seconds % 60), word(&line["unit"]), word(&line["status"])];
+    let mut parts =
+        vec![format!("{}:{:02}", seconds / 60, seconds % 60), word(&line["unit"]), word(&line["status"])];
     if let Some(alert) = line.get("alert") {
         let id = word(&alert["id"]);
         let kind: Vec<&str> = id.split('/').skip(1).take(3).collect();
@@ -81,11 +87,15 @@ fn short(line: &Value) -> String {
     parts.join(" ")
 }
 
-/// An excursion of the freezer from minute 20 to 50, and a fridge that is well.
+/// An excursion of the freezer from minute 20 to 34, and a fridge that is well.
 fn history() -> Vec<String> {
+    excursion(20..34)
+}
+
+fn excursion(minutes: std::ops::Range<i64>) -> Vec<String> {
     let mut lines = Vec::new();
     for minute in 0..70 {
-        let celsius = if (20..50).contains(&minute) { "-9.5" } else { "-18.0" };
+        let celsius = if minutes.contains(&minute) { "-9.5" } else { "-18.0" };
         lines.push(value(minute, "freezer", celsius));
         lines.push(value(minute, "fridge", "4"));
     }
@@ -95,14 +105,13 @@ fn history() -> Vec<String> {
 const STORY: [&str; 4] = [
     "20:00 freezer excursion",
     "30:00 freezer alarm_active air/temperature/warm critical raised PAGE",
-    "60:00 freezer restoring air/temperature/warm critical cleared",
-    "70:00 freezer ok",
+    "44:00 freezer restoring air/temperature/warm critical cleared",
+    "54:00 freezer ok",
 ];
 
 #[test]
 fn a_history_is_told_as_it_would_have_happened() {
-    let lines = [history(), vec![value(70, "freezer", "-18.0")]].concat();
-    assert_eq!(told(SITE, &lines), STORY);
+    assert_eq!(told(SITE, &history()), STORY);
 }
 
 #[test]
@@ -115,12 +124,15 @@ fn a_line_carries_all_that_its_form_promises() {
     assert_eq!(raised["alert"]["type"], "alarm_active");
     assert_eq!(raised["alert"]["condition"], "active");
     assert_eq!((&raised["alert"]["ack"], &raised["alert"]["level"]), (&"none".into(), &0.into()));
-    assert_eq!((&raised["why"]["field"], &raised["why"]["value"]), (&"delay_minutes".into(), &600_000.into()));
+    assert_eq!(
+        (&raised["why"]["field"], &raised["why"]["value"]),
+        (&"delay_minutes".into(), &600_000.into())
+    );
     assert_eq!(raised["why"]["provenance"], "unit");
     assert!(raised["why"]["text"].as_str().unwrap().contains("-9.50"));
     assert_eq!(lines[2]["alert"]["condition"], "cleared");
     assert_eq!(lines[0].get("alert"), None);
-    assert_eq!((summary.lines, summary.written), (140, Counts { lines: 3, pages: 1 }));
+    assert_eq!((summary.lines, summary.written), (140, Counts { lines: 4, pages: 1 }));
 }
 
 #[test]
@@ -129,7 +141,7 @@ fn lines_of_one_time_count_as_simultaneous_whatever_their_order() {
     for pair in lines.chunks_mut(2) {
         pair.reverse();
     }
-    assert_eq!(told(SITE, &lines), STORY[..3]);
+    assert_eq!(told(SITE, &lines), STORY);
     let door = |minute, state| format!(r#"{{"at":{},"unit":"freezer","door":"{state}"}}"#, at(minute));
     let one = [vec![door(25, "open"), value(25, "freezer", "-9.5")], history()].concat();
     let other = [vec![value(25, "freezer", "-9.5"), door(25, "open")], history()].concat();
@@ -147,7 +159,7 @@ fn it_does_not_matter_how_often_time_is_told_to_pass() {
         lines.push(format!(r#"{{"at":{},"tick":true}}"#, START + second * 1_000));
     }
     lines.sort_by_key(|line| Line::parse(line.as_bytes()).unwrap().at);
-    assert_eq!(told(SITE, &lines), STORY[..3]);
+    assert_eq!(told(SITE, &lines), STORY);
 }
 
 #[test]
@@ -161,7 +173,7 @@ fn what_is_due_at_the_last_line_has_happened_and_no_more() {
 #[test]
 fn an_acknowledgement_is_told_with_its_name_ends_by_itself_and_is_void_where_nothing_is_active() {
     let ack = |minute| format!(r#"{{"at":{},"ack":{{"unit":"freezer","by":"Maria"}}}}"#, at(minute));
-    let mut lines = history();
+    let mut lines = excursion(20..50);
     lines.insert(20, ack(9));
     lines.insert(63, ack(31));
     let (written, _) = replayed(SITE, &lines);
@@ -173,10 +185,13 @@ fn an_acknowledgement_is_told_with_its_name_ends_by_itself_and_is_void_where_not
             STORY[1],
             "31:00 freezer alarm_active air/temperature/warm critical acknowledged",
             "46:00 freezer alarm_active air/temperature/warm critical ack_expired PAGE",
-            STORY[2],
+            "60:00 freezer restoring air/temperature/warm critical cleared",
         ]
     );
-    assert_eq!((&written[2]["why"]["by"], &written[2]["alert"]["ack"]), (&"Maria".into(), &"acknowledged".into()));
+    assert_eq!(
+        (&written[2]["why"]["by"], &written[2]["alert"]["ack"]),
+        (&"Maria".into(), &"acknowledged".into())
+    );
     assert_eq!(written[3]["alert"]["ack"], "expired");
     assert_eq!(written[4]["alert"]["ack"], "expired");
 }
@@ -200,7 +215,8 @@ fn what_is_held_back_says_by_what_and_is_told_when_that_ends() {
 
 #[test]
 fn all_that_happens_to_an_alert_at_one_time_is_one_line_and_one_page() {
-    let site = SITE.replacen("severity = \"critical\"", "severity = \"warning\"\nmax_excursion_minutes = 10", 1);
+    let site =
+        SITE.replacen("severity = \"critical\"", "severity = \"warning\"\nmax_excursion_minutes = 10", 1);
     let lines = told(&site, &history());
     assert_eq!(lines[1], "30:00 freezer alarm_active air/temperature/warm critical raised PAGE");
     assert_eq!(lines.iter().filter(|line| line.starts_with("30:00")).count(), 1);
@@ -209,7 +225,8 @@ fn all_that_happens_to_an_alert_at_one_time_is_one_line_and_one_page() {
 #[test]
 fn the_status_that_was_written_last_is_the_status_of_the_engine() {
     let door = |minute, state| format!(r#"{{"at":{},"unit":"freezer","door":"{state}"}}"#, at(minute));
-    let mut lines = [history(), values(80..90, "fridge", "9.5"), vec![door(15, "open"), door(55, "closed")]].concat();
+    let mut lines =
+        [history(), values(80..90, "fridge", "9.5"), vec![door(15, "open"), door(55, "closed")]].concat();
     lines.sort_by_key(|line| Line::parse(line.as_bytes()).unwrap().at);
     for length in 1..=lines.len() {
         let site = Site::without_a_hub(text(SITE)).unwrap();
@@ -230,7 +247,7 @@ fn a_wrong_line_ends_the_replay_with_its_number_after_what_came_before() {
     let options = Options { keep_going: None, regions: false };
     let fault = run(text(SITE), lines.join("\n").as_bytes(), &mut out, options).unwrap_err();
     assert_eq!(fault.to_string(), "line 102: there is no unit \"frezer\" in the site document");
-    assert_eq!(out.split(|byte| *byte == b'\n').count(), 3, "two lines, each with its end");
+    assert_eq!(String::from_utf8(out).unwrap().lines().count(), 3);
 }
 
 #[test]
@@ -264,7 +281,7 @@ fn moves_of_regions_are_written_if_they_are_asked_for() {
     assert!(moves.iter().any(|region| {
         region["name"] == "thermal" && region["point"] == "air" && region["to"] == "pending"
     }));
-    assert_eq!(lines.len() - moves.len(), 3);
+    assert_eq!(lines.len() - moves.len(), STORY.len());
 }
 
 #[test]
@@ -293,7 +310,10 @@ fn the_same_rules_differ_in_nothing_and_the_figures_say_so() {
 fn other_rules_are_compared_by_pages_excursions_and_minutes() {
     let slower = SITE.replacen("delay_minutes = 10", "delay_minutes = 12", 1);
     let lines = differences(&slower, &history());
-    assert_eq!((&lines[0]["difference"], &lines[0]["minutes_later"]), (&"later".into(), &serde_json::json!(2.0)));
+    assert_eq!(
+        (&lines[0]["difference"], &lines[0]["minutes_later"]),
+        (&"later".into(), &serde_json::json!(2.0))
+    );
     let looser = SITE.replacen("-15.0", "-9.0", 1);
     let lines = differences(&looser, &history());
     assert_eq!(lines[0]["difference"], "missed");

@@ -78,7 +78,7 @@ fn what_a_replaced_sensor_had_alarmed_about_ends_and_the_new_one_begins_anew() {
     lines.push(format!(r#"{{"at":{},"unit":"freezer","replaced":true}}"#, at(15)));
     lines.extend(values(16..30, "freezer", "-9"));
     assert_eq!(
-        told(SITE, &lines),
+        told(&freezer_alone(), &lines),
         [
             "0:00 freezer excursion",
             "10:00 freezer alarm_active air/temperature/warm critical raised PAGE",
@@ -91,12 +91,12 @@ fn what_a_replaced_sensor_had_alarmed_about_ends_and_the_new_one_begins_anew() {
 
 #[test]
 fn other_rules_take_effect_where_their_line_stands() {
-    let looser = SITE.replacen("-15.0", "-5.0", 1);
+    let looser = freezer_alone().replacen("-15.0", "-5.0", 1);
     let mut lines = values(0..15, "freezer", "-9");
     let quoted = serde_json::to_string(&looser).unwrap();
     lines.push(format!(r#"{{"at":{},"rules":{quoted}}}"#, at(15)));
     lines.extend(values(15..20, "freezer", "-9"));
-    let told = told(SITE, &lines);
+    let told = told(&freezer_alone(), &lines);
     assert!(told[2].starts_with("15:00 freezer ok air/temperature/warm critical cleared"), "{told:#?}");
     lines.push(format!(r#"{{"at":{},"rules":"[site]"}}"#, at(30)));
     let options = Options { keep_going: None, regions: false };
@@ -105,14 +105,32 @@ fn other_rules_take_effect_where_their_line_stands() {
 }
 
 #[test]
+fn a_unit_of_which_nothing_is_heard_is_told_of_at_once_and_is_well_with_its_first_value() {
+    let lines = [values(0..2, "freezer", "-18"), vec![value(2, "fridge", "4")]].concat();
+    assert_eq!(told(SITE, &lines), ["0:00 fridge monitoring_interrupted", "2:00 fridge ok"]);
+}
+
+#[test]
+fn a_battery_without_a_name_is_of_the_door_if_the_unit_has_nothing_else() {
+    let contact = TAG
+        .replace("dragino-lht65", "milesight-em300-mcs")
+        .replace(r#"air = "freezer:air", probe1 = "freezer:product""#, r#"door = "fridge:door""#);
+    let mut lines = vec![format!(r#"{{"at":{},"unit":"fridge","battery_pct":12}}"#, at(0))];
+    lines.push(format!(r#"{{"at":{},"tick":true}}"#, at(10)));
+    assert_eq!(ids(&format!("{SITE}{contact}"), &lines), ["fridge/door/battery/-"]);
+}
+
+#[test]
 fn a_battery_and_a_fault_are_of_the_sensor_and_a_log_is_of_the_unit() {
-    let battery = |minute, percent| format!(r#"{{"at":{},"unit":"fridge","battery_pct":{percent}}}"#, at(minute));
+    let battery =
+        |minute, percent| format!(r#"{{"at":{},"unit":"fridge","battery_pct":{percent}}}"#, at(minute));
     let mut lines = vec![value(0, "fridge", "4"), battery(1, 12)];
     lines.extend(values(2..10, "fridge", "4"));
     assert_eq!(ids(SITE, &lines), ["fridge/air/battery/-"]);
     let fault = |minute: i64| format!(r#"{{"at":{},"unit":"fridge","fault":true}}"#, at(minute));
     let lines: Vec<String> = std::iter::once(value(0, "fridge", "4")).chain((1..4).map(fault)).collect();
     assert_eq!(ids(SITE, &lines), ["fridge/air/fault/-"]);
-    let log = format!(r#"{{"at":{},"unit":"fridge","manual_log":{{"temperature_c":9.5,"by":"Maria"}}}}"#, at(0));
+    let log =
+        format!(r#"{{"at":{},"unit":"fridge","manual_log":{{"temperature_c":9.5,"by":"Maria"}}}}"#, at(0));
     assert_eq!(ids(SITE, &[log]), ["fridge/unit/temperature/warm"]);
 }

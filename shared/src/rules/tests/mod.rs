@@ -528,7 +528,11 @@ fn a_point_that_changes_its_role_keeps_its_excursion_and_one_that_moves_ends_it_
     assert_eq!(site.status(), UnitStatus::AlarmActive);
     let elsewhere = UnitId::from_bytes([9; 16]);
     site.fold(record(T0 + 9 * MINUTE, Input::Assigned(assigned(Role::Air, elsewhere))));
-    assert_eq!(site.changes(), ["raised", "cleared"]);
+    assert_eq!(
+        site.changes(),
+        ["raised", "cleared", "raised"],
+        "and the unit that it came to has no limits, which is told"
+    );
 }
 
 #[test]
