@@ -53,8 +53,8 @@ struct Alert {
     /// Since when nobody has said anything to it; nothing while it is held back.
     unanswered: Option<Ms>,
     level: u32,
-    /// When it had lasted for as long as anything may be held back.
-    capped: Option<Ms>,
+    /// True once it has lasted for as long as anything may be held back; then no shelve holds it back.
+    capped: bool,
     resolved: bool,
 }
 
@@ -168,7 +168,7 @@ impl Life<'_> {
     }
 
     fn is_shelved(&self, at: Ms) -> bool {
-        let capped = self.alert.as_ref().is_some_and(|alert| alert.capped == Some(at));
+        let capped = self.alert.as_ref().is_some_and(|alert| alert.capped);
         !capped && self.of.shelves.iter().any(|(from, until)| (*from..*until).contains(&at))
     }
 
@@ -176,6 +176,12 @@ impl Life<'_> {
         let Some(alert) = &self.alert else { return false };
         let closed = alert.severity < Severity::Critical && !self.of.axis.is_open(self.of.schedule, at);
         self.is_shelved(at) || closed
+    }
+
+    fn wait(&mut self, at: Ms) {
+        if let Some(alert) = &mut self.alert {
+            alert.unanswered = Some(at);
+        }
     }
 
     fn page(&mut self, at: Ms) {
@@ -259,12 +265,11 @@ impl Life<'_> {
                 let told = recent(alert.last_page)
                     || recent(alert.acknowledged_at)
                     || alert.acknowledged_until.is_some();
-                if told {
-                    // Nobody is told again so soon; if nobody says anything, patience begins with this.
-                    alert.unanswered = Some(at);
-                }
                 self.say(at, Came::Relapsed(condition));
-                if !told {
+                if told && !self.is_held(at) {
+                    // Nobody is told again so soon; if nobody says anything, patience begins with this.
+                    self.wait(at);
+                } else {
                     self.page(at);
                 }
             }
@@ -278,7 +283,7 @@ impl Life<'_> {
                     last_page: None,
                     unanswered: None,
                     level: 0,
-                    capped: None,
+                    capped: false,
                     resolved: false,
                 });
                 self.held = false;
@@ -296,7 +301,7 @@ impl Life<'_> {
         }
         alert.severity = alert.severity.max(wanted);
         if capped {
-            alert.capped = Some(at);
+            alert.capped = true;
             alert.acknowledged_until = None;
         }
         let severity = alert.severity;
@@ -322,7 +327,7 @@ impl Life<'_> {
         let condition = self.of.condition;
         let shelved = self.of.shelves.iter().any(|(from, _)| *from == at);
         let Some(alert) = &mut self.alert else { return };
-        if shelved {
+        if shelved && !alert.capped {
             alert.unanswered = None;
         }
         let Some((_, higher)) = alert.escalates().filter(|(due, _)| *due <= at) else { return };

@@ -92,11 +92,11 @@ pub fn calibration(point: &str, instants: &[Ms], axis: &Axis, rules: &RuleBook<'
         axis.is_trusted(at) && due.is_some_and(|due| axis.wall(at) >= due)
     };
     let severity = rules.at(axis.begin()).calibration.severity;
-    // Once it is due, only rules with a later date end that; not a clock that nobody trusts any more.
+    // Once it is due, only rules with a later date end that, whatever the clock shows.
     let later = |at: Ms| {
-        let rules = rules.at(at);
-        let due = rules.calibrations.get(point).map(|due| due - rules.calibration_lead);
-        due.is_none_or(|due| axis.is_trusted(at) && axis.wall(at) < due)
+        let rules_now = rules.at(at);
+        let due = rules_now.calibrations.get(point).map(|due| due - rules_now.calibration_lead);
+        rules.is_new(at) && due.is_none_or(|due| axis.wall(at) < due)
     };
     let dues = instants.iter().filter_map(|at| {
         let rules = rules.at(*at);

@@ -24,7 +24,7 @@ pub enum Step {
     Capped,
     /// The hub was off, nobody knows for how long.
     Unknown,
-    /// New rules: whether the last value is inside of all their limits.
+    /// New rules: whether it was they who brought the last value inside all limits.
     Rules { inside: bool },
 }
 
@@ -120,6 +120,9 @@ impl Standing {
             }
             Step::Capped => {
                 self.capped = true;
+                if self.phase == Phase::Pending {
+                    self.recovered.clear();
+                }
                 (self.phase, self.severity) = (Phase::Confirmed, Severity::Critical);
                 vec![Happens::Capped]
             }

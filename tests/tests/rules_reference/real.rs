@@ -84,11 +84,6 @@ pub fn outcomes(history: &History) -> Real {
     };
     let mut assigned = false;
     for (order, event) in events.iter().enumerate() {
-        if let What::Started { down_from: Some(from), .. } = event.what {
-            let (passed, came) = step(state, &Record::tick(RuleMs(from)));
-            state = passed;
-            effects.extend(came);
-        }
         if is_of_people(event) {
             // They see what there is to see by then.
             let (passed, came) = step(state, &Record::tick(RuleMs(event.at)));
@@ -193,7 +188,9 @@ fn told(effects: &[Effect], names: &Names, end: Ms) -> Vec<Outcome> {
         match effect {
             Effect::Transition(transition) => {
                 let unit = names.unit_name(transition.unit);
-                statuses.push((unit, transition.at.0, status(transition.status)));
+                // What is believed in hindsight bears its own date, but the status is what it is since it is known.
+                let known = last_told(&statuses, &unit).max(transition.at.0);
+                statuses.push((unit, known, status(transition.status)));
             }
             Effect::Alert { at, episode, change, page } => {
                 let condition = plain(episode.condition);
@@ -222,6 +219,11 @@ fn told(effects: &[Effect], names: &Names, end: Ms) -> Vec<Outcome> {
     all.extend(changes_of(statuses));
     all.retain(|outcome| outcome.at < end);
     tidy(all)
+}
+
+/// The date of the last status told of a unit.
+fn last_told(statuses: &[(String, Ms, Status)], unit: &str) -> Ms {
+    statuses.iter().rfind(|(of, ..)| of == unit).map_or(Ms::MIN, |(_, at, _)| *at)
 }
 
 /// The changes of status: of several at one instant the last counts.

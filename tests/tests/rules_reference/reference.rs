@@ -83,7 +83,9 @@ pub fn tidy(mut all: Vec<Outcome>) -> Vec<Outcome> {
     let raised: BTreeSet<(Ms, String, Condition)> = all
         .iter()
         .filter_map(|outcome| match outcome.came {
-            Came::Raised(condition, _) => Some((outcome.at, outcome.unit.clone(), condition)),
+            Came::Raised(condition, _) | Came::Relapsed(condition) => {
+                Some((outcome.at, outcome.unit.clone(), condition))
+            }
             _ => None,
         })
         .collect();
