@@ -5,8 +5,8 @@
 --   documents, one after the other, and the second knows what the first has set.
 -- * What a hub makes of a document or a command it says in its record; the state here follows from that record, and could
 --   be made again from it.
--- * Each field of a rule may be unsaid, for then it is inherited; a limit that is off on purpose has a column of its own,
---   for that is not the same as an unsaid one.
+-- * Each field of a rule may be unsaid, for then it is inherited; a field that is off on purpose is named in off_fields,
+--   for that is not the same as an unsaid one, and a field that others may only make stricter in locked_fields.
 
 SET LOCAL ROLE fg_owner;
 
@@ -15,13 +15,127 @@ ALTER TABLE alert_rules
     ALTER COLUMN delay_minutes DROP DEFAULT,
     ALTER COLUMN severity DROP NOT NULL,
     ALTER COLUMN severity DROP DEFAULT,
-    ADD COLUMN temp_min_off boolean NOT NULL DEFAULT false,
-    ADD COLUMN temp_max_off boolean NOT NULL DEFAULT false,
+    ALTER COLUMN offline_trigger_multiplier TYPE numeric(6, 2),
+    -- Whether the rule of the slot runs; is_enabled says whether this row counts at all.
+    ADD COLUMN runs boolean,
     ADD COLUMN inclusive boolean,
-    ADD COLUMN hysteresis_centi integer CHECK (hysteresis_centi BETWEEN 0 AND 10000),
+    ADD COLUMN hysteresis_centi integer CHECK (hysteresis_centi BETWEEN 0 AND 1000),
     ADD COLUMN off_delay_minutes integer CHECK (off_delay_minutes BETWEEN 0 AND 10080),
-    ADD CHECK (NOT (temp_min_off AND temp_min IS NOT NULL)),
-    ADD CHECK (NOT (temp_max_off AND temp_max IS NOT NULL));
+    ADD COLUMN hard_limit_centi_c integer CHECK (hard_limit_centi_c BETWEEN 0 AND 10000),
+    ADD COLUMN trigger varchar(16) CHECK (trigger IN ('consecutive', 'cumulative')),
+    ADD COLUMN product_tau_minutes integer CHECK (product_tau_minutes BETWEEN 1 AND 1440),
+    ADD COLUMN defrost_times jsonb CHECK (jsonb_typeof(defrost_times) = 'array'),
+    ADD COLUMN defrost_minutes integer CHECK (defrost_minutes BETWEEN 1 AND 240),
+    ADD COLUMN manual_monitoring_required boolean,
+    ADD COLUMN battery_low_percent integer CHECK (battery_low_percent BETWEEN 1 AND 100),
+    ADD COLUMN range_min_centi_c integer CHECK (range_min_centi_c BETWEEN -27315 AND 100000),
+    ADD COLUMN range_max_centi_c integer CHECK (range_max_centi_c BETWEEN -27315 AND 100000),
+    ADD COLUMN rate_centi_c_per_minute integer CHECK (rate_centi_c_per_minute BETWEEN 0 AND 10000),
+    ADD COLUMN stuck_hours integer CHECK (stuck_hours BETWEEN 1 AND 168),
+    ADD COLUMN calibration_lead_days integer CHECK (calibration_lead_days BETWEEN 0 AND 365),
+    -- Fields that are off on purpose, and fields that places nearer to a unit may only make stricter, by their columns.
+    ADD COLUMN off_fields text[] NOT NULL DEFAULT '{}',
+    ADD COLUMN locked_fields text[] NOT NULL DEFAULT '{}',
+    ADD CHECK (tier BETWEEN 0 AND CASE WHEN alert_type = 'alarm_active' THEN 3 ELSE 0 END),
+    ADD CHECK (jsonb_typeof(schedule) = 'object'),
+    ADD CHECK (offline_trigger_multiplier BETWEEN 1 AND 1000),
+    ADD CHECK (temp_min BETWEEN -27315 AND 100000),
+    ADD CHECK (temp_max BETWEEN -27315 AND 100000),
+    ADD CHECK (delay_minutes BETWEEN 0 AND 10080),
+    ADD CHECK (excursion_confirm_minutes_door_closed BETWEEN 0 AND 10080),
+    ADD CHECK (excursion_confirm_minutes_door_open BETWEEN 0 AND 10080),
+    ADD CHECK (door_open_warning_minutes BETWEEN 0 AND 10080),
+    ADD CHECK (door_open_critical_minutes BETWEEN 0 AND 10080),
+    ADD CHECK (offline_trigger_additional_minutes BETWEEN 0 AND 10080),
+    ADD CHECK (manual_grace_minutes BETWEEN 0 AND 10080),
+    ADD CHECK (max_excursion_minutes BETWEEN 1 AND 10080),
+    ADD CHECK (manual_interval_minutes BETWEEN 1 AND 10080),
+    ADD CHECK (door_open_max_mask_minutes_per_day BETWEEN 0 AND 1440),
+    ADD CHECK (expected_reading_interval_seconds BETWEEN 1 AND 604800),
+    ADD CHECK (offline_warning_missed_checkins BETWEEN 1 AND 1000),
+    ADD CHECK (offline_critical_missed_checkins BETWEEN 1 AND 1000),
+    ADD CHECK (manual_log_missed_checkins_threshold BETWEEN 1 AND 1000),
+    ADD CHECK (off_fields <@ ARRAY[
+        'schedule', 'temp_min', 'temp_max', 'max_excursion_minutes', 'hard_limit_centi_c', 'product_tau_minutes',
+        'defrost_times', 'door_open_warning_minutes', 'door_open_critical_minutes',
+        'door_open_max_mask_minutes_per_day', 'offline_warning_missed_checkins', 'offline_critical_missed_checkins',
+        'manual_interval_minutes', 'rate_centi_c_per_minute', 'stuck_hours']),
+    ADD CHECK (locked_fields <@ ARRAY[
+        'runs', 'severity', 'schedule', 'delay_minutes', 'temp_min', 'temp_max', 'inclusive', 'hysteresis_centi',
+        'off_delay_minutes', 'excursion_confirm_minutes_door_closed', 'excursion_confirm_minutes_door_open',
+        'max_excursion_minutes', 'hard_limit_centi_c', 'trigger', 'product_tau_minutes', 'defrost_times',
+        'defrost_minutes', 'door_open_warning_minutes', 'door_open_critical_minutes',
+        'door_open_max_mask_minutes_per_day', 'expected_reading_interval_seconds', 'offline_warning_missed_checkins',
+        'offline_critical_missed_checkins', 'offline_trigger_multiplier', 'offline_trigger_additional_minutes',
+        'manual_interval_minutes', 'manual_grace_minutes', 'manual_log_missed_checkins_threshold',
+        'manual_monitoring_required', 'battery_low_percent', 'range_min_centi_c', 'range_max_centi_c',
+        'rate_centi_c_per_minute', 'stuck_hours', 'calibration_lead_days']),
+    -- What is off has no value.
+    ADD CHECK (schedule IS NULL OR NOT 'schedule' = ANY (off_fields)),
+    ADD CHECK (temp_min IS NULL OR NOT 'temp_min' = ANY (off_fields)),
+    ADD CHECK (temp_max IS NULL OR NOT 'temp_max' = ANY (off_fields)),
+    ADD CHECK (max_excursion_minutes IS NULL OR NOT 'max_excursion_minutes' = ANY (off_fields)),
+    ADD CHECK (hard_limit_centi_c IS NULL OR NOT 'hard_limit_centi_c' = ANY (off_fields)),
+    ADD CHECK (product_tau_minutes IS NULL OR NOT 'product_tau_minutes' = ANY (off_fields)),
+    ADD CHECK (defrost_times IS NULL OR NOT 'defrost_times' = ANY (off_fields)),
+    ADD CHECK (door_open_warning_minutes IS NULL OR NOT 'door_open_warning_minutes' = ANY (off_fields)),
+    ADD CHECK (door_open_critical_minutes IS NULL OR NOT 'door_open_critical_minutes' = ANY (off_fields)),
+    ADD CHECK (door_open_max_mask_minutes_per_day IS NULL OR NOT 'door_open_max_mask_minutes_per_day' = ANY (off_fields)),
+    ADD CHECK (offline_warning_missed_checkins IS NULL OR NOT 'offline_warning_missed_checkins' = ANY (off_fields)),
+    ADD CHECK (offline_critical_missed_checkins IS NULL OR NOT 'offline_critical_missed_checkins' = ANY (off_fields)),
+    ADD CHECK (manual_interval_minutes IS NULL OR NOT 'manual_interval_minutes' = ANY (off_fields)),
+    ADD CHECK (rate_centi_c_per_minute IS NULL OR NOT 'rate_centi_c_per_minute' = ANY (off_fields)),
+    ADD CHECK (stuck_hours IS NULL OR NOT 'stuck_hours' = ANY (off_fields));
+
+-- Words in short at a unit and a site: unsaid unless somebody has said them.
+ALTER TABLE units
+    ALTER COLUMN manual_monitoring_required DROP NOT NULL,
+    ALTER COLUMN manual_monitoring_required DROP DEFAULT,
+    ALTER COLUMN manual_monitoring_required TYPE boolean USING nullif(manual_monitoring_required, false),
+    ADD CHECK (manual_monitoring_interval BETWEEN 1 AND 10080);
+ALTER TABLE sites ADD CHECK (manual_log_cadence_seconds BETWEEN 60 AND 604800);
+
+-- A field has one home: what stands in short cannot stand in a rule of the same place as well.
+CREATE FUNCTION rule_says(rule alert_rules, field text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
+    SELECT to_jsonb(rule_says.rule) -> rule_says.field <> 'null' OR rule_says.field = ANY ((rule_says.rule).off_fields)
+$$;
+
+CREATE FUNCTION refuse_what_is_said_twice() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
+BEGIN
+    IF EXISTS (
+        SELECT FROM alert_rules r
+        LEFT JOIN units u ON u.organization_id = r.organization_id AND u.id = r.unit_id
+        LEFT JOIN sites s ON s.organization_id = r.organization_id AND s.id = r.site_id
+             AND r.unit_id IS NULL AND r.area_id IS NULL
+        WHERE r.organization_id = NEW.organization_id AND r.tier = 0 AND r.is_enabled
+          AND CASE TG_TABLE_NAME WHEN 'units' THEN r.unit_id = NEW.id WHEN 'sites' THEN r.site_id = NEW.id
+                                 ELSE r.id = NEW.id END
+          AND ((u.temp_min IS NOT NULL AND rule_says(r, 'temp_min'))
+               OR (u.temp_max IS NOT NULL AND rule_says(r, 'temp_max'))
+               OR (u.manual_monitoring_required IS NOT NULL AND rule_says(r, 'manual_monitoring_required'))
+               OR (u.manual_monitoring_interval IS NOT NULL AND rule_says(r, 'manual_interval_minutes'))
+               OR (s.manual_log_cadence_seconds IS NOT NULL AND rule_says(r, 'manual_interval_minutes')))
+    ) THEN
+        RAISE EXCEPTION 'a rule and its short form at the same place say the same field'
+            USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER said_once AFTER INSERT OR UPDATE ON alert_rules
+    FOR EACH ROW WHEN (NEW.is_enabled AND NEW.tier = 0 AND (NEW.unit_id IS NOT NULL OR NEW.site_id IS NOT NULL))
+    EXECUTE FUNCTION refuse_what_is_said_twice();
+CREATE TRIGGER said_once
+    AFTER INSERT OR UPDATE OF temp_min, temp_max, manual_monitoring_required, manual_monitoring_interval ON units
+    FOR EACH ROW WHEN (NEW.temp_min IS NOT NULL OR NEW.temp_max IS NOT NULL
+                       OR NEW.manual_monitoring_required IS NOT NULL OR NEW.manual_monitoring_interval IS NOT NULL)
+    EXECUTE FUNCTION refuse_what_is_said_twice();
+CREATE TRIGGER said_once AFTER INSERT OR UPDATE OF manual_log_cadence_seconds ON sites
+    FOR EACH ROW WHEN (NEW.manual_log_cadence_seconds IS NOT NULL)
+    EXECUTE FUNCTION refuse_what_is_said_twice();
 
 -- Who has changed which rule from what to what.
 CREATE TABLE alert_rules_history (

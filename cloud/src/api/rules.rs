@@ -13,21 +13,25 @@ use crate::configuration::fields::{self, Fault};
 use crate::configuration::publish::{Made, Occasion, PublishError, publish};
 use crate::ingest::fault_point;
 use crate::store::audit::{self, Act, By};
+use crate::store::rule_row;
 use crate::store::rules::{self, Change, Names, RulesError, Said};
 use crate::store::views::{self, AlertSeverity, HubConfiguration, UnitType};
 use crate::store::{StoreError, TenantTx};
 use axum::Json;
 use axum::extract::State;
-use frostguard_shared::alarm::Severity;
 use frostguard_shared::ids::UnitId;
-use frostguard_shared::quantity::{CentiCelsius, CentiDegrees};
-use frostguard_shared::rules::Provenance;
-use frostguard_shared::rules::inherit::{Resolution, Resolved, resolve};
-use frostguard_shared::time::DurationMs;
+use frostguard_shared::rules::field::{Kind, RuleField, Setting, Slot};
+use frostguard_shared::rules::inherit::{Resolution, resolve};
+use frostguard_shared::rules::setting::OFF;
+use frostguard_shared::rules::{Provenance, default_of};
 use frostguard_shared::unit;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use utoipa::ToSchema;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use utoipa::openapi::schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Schema, Type};
+use utoipa::openapi::{Ref, RefOr};
+use utoipa::{PartialSchema, ToSchema};
 use uuid::Uuid;
 
 /// Who has said a value, the nearest first.
@@ -61,58 +65,102 @@ impl From<Provenance> for Origin {
     }
 }
 
-macro_rules! resolved_fields {
+macro_rules! described {
     ($($(#[$doc:meta])* $name:ident, $inherited:ident: $value:ty;)+) => {$(
         $(#[$doc])*
-        #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
-        pub(super) struct $name {
+        #[derive(ToSchema)]
+        #[expect(dead_code, reason = "it only describes a field, which is shown by the kind of its value")]
+        struct $name {
             /// What is in force.
             value: $value,
             /// Who has said it.
             provenance: Origin,
             /// The name of the area, site or organization, or the kind of unit whose template it is.
-            #[serde(skip_serializing_if = "Option::is_none")]
             #[schema(nullable = false)]
             source_name: Option<String>,
             /// What would be in force if the unit itself said nothing.
             inherited: $inherited,
+            /// Who has locked it, so that whoever is nearer may only be stricter.
+            #[schema(nullable = false)]
+            locked_by: Option<Origin>,
         }
 
         /// What is inherited.
-        #[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
-        pub(super) struct $inherited {
+        #[derive(ToSchema)]
+        #[expect(dead_code, reason = "it only describes a part of a field")]
+        struct $inherited {
             /// The value.
             value: $value,
             /// Who has said it.
             provenance: Origin,
         }
+    )+
 
-        impl $name {
-            fn of<T: Copy>(resolved: Resolved<T>, said: &Said, show: impl Fn(T) -> $value) -> Self {
-                let (now, inherited) = (resolved.in_force, resolved.inherited);
-                Self {
-                    value: show(now.value),
-                    provenance: now.provenance.into(),
-                    source_name: source(now.provenance, said),
-                    inherited: $inherited {
-                        value: show(inherited.value),
-                        provenance: inherited.provenance.into(),
-                    },
-                }
-            }
+        /// The schemas of all fields, with what they are made of.
+        fn field_schemas(into: &mut Vec<(String, RefOr<Schema>)>) {
+            $(
+                into.push(($name::name().into_owned(), $name::schema()));
+                <$name as ToSchema>::schemas(into);
+            )+
         }
-    )+};
+    };
 }
 
-resolved_fields! {
+described! {
     /// A temperature limit in 0.01 °C; null is none.
     LimitField, InheritedLimit: Option<i32>;
     /// A number.
     NumberField, InheritedNumber: i64;
+    /// A number, or null for none.
+    OptionalNumberField, InheritedOptionalNumber: Option<i64>;
+    /// A number with at most two decimals.
+    DecimalField, InheritedDecimal: f64;
     /// A yes or no.
     FlagField, InheritedFlag: bool;
     /// How urgent something is.
     SeverityField, InheritedSeverity: AlertSeverity;
+    /// `consecutive` or `cumulative`.
+    TriggerField, InheritedTrigger: String;
+    /// Hours of the week; null is always.
+    HoursField, InheritedHours: Option<Hours>;
+    /// Times of the day as `HH:MM`; null is none.
+    TimesField, InheritedTimes: Option<Vec<String>>;
+}
+
+/// Hours of some days of the week.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "it only describes a value")]
+struct Hours {
+    /// Days of the week, 0 = Sunday.
+    days: Vec<u8>,
+    /// The first hour.
+    start_hour: u8,
+    /// The hour at which it is over; at or before the first it goes on past midnight.
+    end_hour: u8,
+}
+
+/// True if a field can be without any value: it is off, or nobody has said it and it has no default.
+fn is_optional(slot: Slot, field: RuleField) -> bool {
+    field.may_be_off() || default_of(slot, field).is_none()
+}
+
+/// The name of the schema of a field.
+fn schema_of(slot: Slot, field: RuleField) -> Cow<'static, str> {
+    match field.kind() {
+        Kind::Celsius | Kind::Degrees { .. } | Kind::Count { .. } => {
+            match (is_optional(slot, field), field) {
+                (_, RuleField::TempMin | RuleField::TempMax) => LimitField::name(),
+                (true, _) => OptionalNumberField::name(),
+                (false, _) => NumberField::name(),
+            }
+        }
+        Kind::Multiple { .. } => DecimalField::name(),
+        Kind::Flag => FlagField::name(),
+        Kind::Severity => SeverityField::name(),
+        Kind::Trigger => TriggerField::name(),
+        Kind::Schedule => HoursField::name(),
+        Kind::Times => TimesField::name(),
+    }
 }
 
 fn source(provenance: Provenance, said: &Said) -> Option<String> {
@@ -126,67 +174,67 @@ fn source(provenance: Provenance, said: &Said) -> Option<String> {
     }
 }
 
-/// The fields of the rules of a unit.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
-pub(super) struct RuleFields {
-    /// Lowest temperature.
-    temp_min_centi_c: LimitField,
-    /// Highest temperature.
-    temp_max_centi_c: LimitField,
-    /// Whether a value on the limit is out of range.
-    inclusive: FlagField,
-    /// How far inside the limit counts as recovered, in 0.01 °C.
-    hysteresis_centi: NumberField,
-    /// Minutes out of range before it is an alarm.
-    delay_minutes: NumberField,
-    /// Minutes in range before it is over.
-    off_delay_minutes: NumberField,
-    /// How urgent the alarm is.
-    severity: SeverityField,
-    /// Seconds in which a reading is expected.
-    expected_reading_interval_seconds: NumberField,
-    /// Missed check-ins after which a sensor is late.
-    offline_warning_missed_checkins: NumberField,
-    /// Missed check-ins after which a sensor is lost.
-    offline_critical_missed_checkins: NumberField,
-    /// How urgent it is when all sensors are lost.
-    silence_severity: SeverityField,
+/// A field as it is shown.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+struct FieldShown {
+    value: Value,
+    provenance: Origin,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    source_name: Option<String>,
+    inherited: InheritedShown,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    locked_by: Option<Origin>,
 }
+
+#[derive(Clone, PartialEq, Debug, Serialize)]
+struct InheritedShown {
+    value: Value,
+    provenance: Origin,
+}
+
+/// The fields of the rules of a unit, by their names.
+#[derive(Clone, PartialEq, Debug, Serialize)]
+#[serde(transparent)]
+pub(super) struct RuleFields(BTreeMap<String, FieldShown>);
 
 impl RuleFields {
     fn of(resolution: &Resolution, said: &Said) -> Self {
-        let limit =
-            |of| LimitField::of(of, said, |at: Option<CentiCelsius>| at.map(CentiCelsius::hundredths));
-        let minutes = |of| NumberField::of(of, said, |length: DurationMs| length.0 / 60_000);
-        let count = |of| NumberField::of(of, said, |count: u32| i64::from(count));
-        let severity = |of| SeverityField::of(of, said, severity_of);
-        Self {
-            temp_min_centi_c: limit(resolution.min),
-            temp_max_centi_c: limit(resolution.max),
-            inclusive: FlagField::of(resolution.inclusive, said, |yes| yes),
-            hysteresis_centi: NumberField::of(resolution.hysteresis, said, |margin: CentiDegrees| {
-                i64::from(margin.hundredths())
-            }),
-            delay_minutes: minutes(resolution.delay),
-            off_delay_minutes: minutes(resolution.off_delay),
-            severity: severity(resolution.severity),
-            expected_reading_interval_seconds: NumberField::of(
-                resolution.expected,
-                said,
-                |length: DurationMs| length.0 / 1_000,
-            ),
-            offline_warning_missed_checkins: count(resolution.late_after),
-            offline_critical_missed_checkins: count(resolution.lost_after),
-            silence_severity: severity(resolution.silence_severity),
-        }
+        let json = |value: Option<Setting>| value.map_or(Value::Null, rule_row::json_of);
+        let shown = resolution.fields().map(|(slot, field, resolved)| {
+            let (now, inherited) = (resolved.in_force, resolved.inherited);
+            let shown = FieldShown {
+                value: json(now.value),
+                provenance: now.provenance.into(),
+                source_name: source(now.provenance, said),
+                inherited: InheritedShown {
+                    value: json(inherited.value),
+                    provenance: inherited.provenance.into(),
+                },
+                locked_by: resolved.locked_by.map(Into::into),
+            };
+            (fields::name(slot, field), shown)
+        });
+        Self(shown.collect())
     }
 }
 
-const fn severity_of(severity: Severity) -> AlertSeverity {
-    match severity {
-        Severity::Info => AlertSeverity::Info,
-        Severity::Warning => AlertSeverity::Warning,
-        Severity::Critical => AlertSeverity::Critical,
+impl PartialSchema for RuleFields {
+    fn schema() -> RefOr<Schema> {
+        let told = "The fields of the rules of a unit; those of a further tier of limits are there if somebody says \
+                    something of the tier";
+        let described =
+            fields::all().fold(ObjectBuilder::new().description(Some(told)), |object, (slot, field)| {
+                let name = fields::name(slot, field);
+                let object = if slot.tier == 0 { object.required(&name) } else { object };
+                object.property(name, Ref::from_schema_name(schema_of(slot, field)))
+            });
+        described.into()
+    }
+}
+
+impl ToSchema for RuleFields {
+    fn schemas(into: &mut Vec<(String, RefOr<Schema>)>) {
+        field_schemas(into);
     }
 }
 
@@ -211,7 +259,7 @@ pub(super) struct HardLimits {
 }
 
 /// The rules of a unit.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, ToSchema)]
+#[derive(Clone, PartialEq, Debug, Serialize, ToSchema)]
 pub(super) struct UnitRules {
     /// The unit.
     unit_id: Uuid,
@@ -230,45 +278,44 @@ pub(super) struct UnitRules {
 }
 
 /// What is to be set. A field that is left out stays; null takes the unit's own value away, so that it is inherited.
-#[derive(ToSchema)]
-#[expect(
-    dead_code,
-    reason = "it only describes the body, which is read field by field to name every fault at once"
-)]
-pub(super) struct RulesChange {
-    /// Lowest temperature in 0.01 °C, or "off" for none.
-    temp_min_centi_c: Option<LimitChange>,
-    /// Highest temperature in 0.01 °C, or "off" for none.
-    temp_max_centi_c: Option<LimitChange>,
-    /// Whether a value on the limit is out of range.
-    inclusive: Option<bool>,
-    /// How far inside the limit counts as recovered, in 0.01 °C, 0 to 1000, at most a quarter of the band.
-    hysteresis_centi: Option<i32>,
-    /// Minutes out of range before it is an alarm, 0 to 10080.
-    delay_minutes: Option<i32>,
-    /// Minutes in range before it is over, 0 to 10080.
-    off_delay_minutes: Option<i32>,
-    /// How urgent the alarm is.
-    severity: Option<AlertSeverity>,
-    /// Seconds in which a reading is expected, 60 to 604800.
-    expected_reading_interval_seconds: Option<i32>,
-    /// Missed check-ins after which a sensor is late, 1 to 1000.
-    offline_warning_missed_checkins: Option<i32>,
-    /// Missed check-ins after which a sensor is lost, 1 to 1000.
-    offline_critical_missed_checkins: Option<i32>,
-    /// How urgent it is when all sensors are lost.
-    silence_severity: Option<AlertSeverity>,
+pub(super) struct RulesChange;
+
+impl PartialSchema for RulesChange {
+    fn schema() -> RefOr<Schema> {
+        let told = "What is to be set. A field that is left out stays; null takes the unit's own value away, so that it \
+                    is inherited";
+        let described = fields::all()
+            .fold(ObjectBuilder::new().description(Some(told)), |object, (slot, field)| {
+                object.property(fields::name(slot, field), change_of(field))
+            });
+        described.into()
+    }
 }
 
-/// A limit, or the word that there shall be none.
-#[derive(Serialize, ToSchema)]
-#[serde(untagged)]
-#[expect(dead_code, reason = "it only describes a part of the body")]
-pub(super) enum LimitChange {
-    /// In 0.01 °C.
-    At(i32),
-    /// `off`
-    Off(String),
+impl ToSchema for RulesChange {
+    fn schemas(into: &mut Vec<(String, RefOr<Schema>)>) {
+        into.push((Hours::name().into_owned(), Hours::schema()));
+    }
+}
+
+/// What a field may be set to.
+fn change_of(field: RuleField) -> RefOr<Schema> {
+    let plain = |kind: Type| ObjectBuilder::new().schema_type(kind).into();
+    let value: RefOr<Schema> = match field.kind() {
+        Kind::Celsius | Kind::Degrees { .. } | Kind::Count { .. } => plain(Type::Integer),
+        Kind::Multiple { .. } => plain(Type::Number),
+        Kind::Flag => plain(Type::Boolean),
+        Kind::Trigger => plain(Type::String),
+        Kind::Severity => Ref::from_schema_name(AlertSeverity::name()).into(),
+        Kind::Schedule => Ref::from_schema_name(Hours::name()).into(),
+        Kind::Times => ArrayBuilder::new().items(plain(Type::String)).into(),
+    };
+    let off = ObjectBuilder::new().schema_type(Type::String).enum_values(Some([OFF]));
+    let mut either = OneOfBuilder::new().description(Some(fields::allowed(field))).item(value);
+    if field.may_be_off() {
+        either = either.item(off);
+    }
+    either.item(plain(Type::Null)).into()
 }
 
 impl From<Fault> for ParameterFault {
@@ -352,7 +399,8 @@ pub(super) async fn change_rules(
     let mut after = before.clone();
     after.scopes.unit = fields::told(&body, &before.scopes.unit).map_err(refused)?;
     let [old, new] = [&before, &after].map(|said| resolve(said.kind, &said.scopes));
-    let faults = fields::implausible(&new);
+    let mut faults = fields::locked(&body, &new);
+    faults.extend(fields::implausible(&new));
     if !faults.is_empty() {
         return Err(refused(faults));
     }
@@ -380,7 +428,7 @@ async fn log(
     (changes, changed, made): (&[String], &[Change], &[Made]),
 ) -> Result<(), StoreError> {
     let slots = changed.iter().map(|change| {
-        json!({ "alert_type": change.slot.alert_type().word(), "old": change.old, "new": change.new })
+        json!({ "alert_type": change.slot.kind.word(), "tier": change.slot.tier, "old": change.old, "new": change.new })
     });
     let documents = made.iter().map(|made| json!({ "hub": made.hub, "version": made.version }));
     let data = json!({

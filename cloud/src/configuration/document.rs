@@ -67,8 +67,8 @@ impl Content {
 }
 
 fn unit(said: &Said) -> Result<UnitDocument, ComposeError> {
-    let rules = resolve(said.kind, &said.scopes).rules();
-    rules.check().map_err(|source| ComposeError::Rules { unit: said.name.clone(), source })?;
+    let rules = resolve(said.kind, &said.scopes).rules(said.names.shared_area());
+    let rules = rules.map_err(|source| ComposeError::Rules { unit: said.name.clone(), source })?;
     let json = serde_json::to_string(&rules);
     let rules = json.map_err(|source| ComposeError::Json { unit: said.name.clone(), source })?;
     Ok(UnitDocument { unit: said.unit, rules })
@@ -77,24 +77,29 @@ fn unit(said: &Said) -> Result<UnitDocument, ComposeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::rules::Names;
+    use crate::store::rules::{Names, UNDIVIDED};
     use frostguard_shared::ids::UnitId;
     use frostguard_shared::quantity::CentiCelsius;
-    use frostguard_shared::rules::inherit::{Bound, Scopes};
-    use frostguard_shared::rules::{Provenance, UnitRules};
+    use frostguard_shared::rules::field::{RuleField, Setting, Slot};
+    use frostguard_shared::rules::inherit::{Saying, Scopes};
+    use frostguard_shared::rules::{AlertType, Field, Provenance, UnitRules};
+    use frostguard_shared::time::DurationMs;
     use frostguard_shared::unit::UnitType;
 
     const HUB: HubId = HubId::from_bytes([1; 16]);
 
     fn said(number: u8, upper: Option<i32>) -> Said {
         let mut scopes = Scopes::default();
-        scopes.unit.max = upper.map(|limit| Bound::At(CentiCelsius::literal(limit)));
+        if let Some(limit) = upper {
+            let at = (Slot::of(AlertType::AlarmActive), RuleField::TempMax);
+            scopes.unit.insert(at, Saying::open(Some(Setting::Celsius(CentiCelsius::literal(limit)))));
+        }
         Said {
             unit: UnitId::from_bytes([number; 16]),
             name: format!("Freezer {number}"),
             kind: UnitType::Freezer,
             scopes,
-            names: Names { area: String::new(), site: String::new(), organization: String::new() },
+            names: Names { area: UNDIVIDED.to_owned(), site: String::new(), organization: String::new() },
         }
     }
 
@@ -105,9 +110,33 @@ mod tests {
         assert_eq!((document.hub, document.version, document.made), (HUB, 7, WallMs(5)));
         let rules: Vec<UnitRules> =
             document.units.iter().map(|unit| serde_json::from_str(&unit.rules).unwrap()).collect();
-        let upper = rules.iter().map(|rules| rules.thermal.unwrap().max.unwrap());
-        let upper: Vec<_> = upper.map(|limit| (limit.value.hundredths(), limit.provenance)).collect();
+        let upper = rules.iter().map(|rules| rules.limits[0].max);
+        let upper: Vec<_> =
+            upper.map(|limit| (limit.value.unwrap().hundredths(), limit.provenance)).collect();
         assert_eq!(upper, [(-1_200, Provenance::Unit), (-1_500, Provenance::Template)]);
+    }
+
+    #[test]
+    fn every_kind_of_field_reaches_the_document_with_who_has_said_it() {
+        let mut said = said(1, None);
+        let site = |kind, field, value| (((Slot::of(kind), field)), Saying { value, locked: true });
+        said.scopes.site.extend([
+            site(AlertType::DoorOpen, RuleField::DoorWarning, None),
+            site(AlertType::LowBattery, RuleField::BatteryLow, Some(Setting::Count(35))),
+            site(AlertType::SensorFault, RuleField::Stuck, Some(Setting::Count(12))),
+        ]);
+        let tier = Slot { kind: AlertType::AlarmActive, tier: 1 };
+        let limit = Some(Setting::Celsius(CentiCelsius::literal(-1_000)));
+        said.scopes.organization.insert((tier, RuleField::TempMax), Saying::open(limit));
+        said.names.area = "Cellar".to_owned();
+        let document = Content::of(HUB, &[said]).unwrap().numbered(1, WallMs(0));
+        let rules: UnitRules = serde_json::from_str(&document.units[0].rules).unwrap();
+        let provenance = Provenance::Site;
+        assert_eq!(rules.door.warning, Field { value: None, provenance });
+        assert_eq!(rules.battery.low_percent, Field { value: 35, provenance });
+        assert_eq!(rules.instrument.stuck.value, Some(DurationMs::minutes(12 * 60)));
+        assert_eq!(rules.limits[1].max.provenance, Provenance::Organization);
+        assert_eq!(rules.area.as_deref(), Some("Cellar"));
     }
 
     #[test]

@@ -7,10 +7,9 @@
 use super::HubState;
 use super::body::{Packed, Refusal, Reply};
 use super::site::{checked, hash, visible};
-use crate::store::adoption::{self, Place};
+use crate::store::adoption::{self, Place, Told};
 use crate::store::doors::{self, Claim, SecretHash, Use};
 use crate::store::fleet::{self, Had, NewHub, Premises, Units};
-use crate::store::rules::Rule;
 use crate::store::{Duty, TenantTx};
 use axum::Router;
 use axum::extract::State;
@@ -29,7 +28,7 @@ async fn enrol(
     Packed(asked): Packed<Enrol>,
 ) -> Result<Reply<EnrolReply>, Refusal> {
     visible(&asked.name, 256).ok_or_else(|| Refusal::new(Reason::Garbled, "the hub has no readable name"))?;
-    let rules = checked(&asked.site)?;
+    let told = checked(&asked.site)?;
     let text = enrol_text(asked.hub, asked.key, &asked.secret);
     let proved = asked.key.verify(&text, &asked.signature);
     proved.map_err(|_| Refusal::new(Reason::Signature, "the signature does not fit the hub's key"))?;
@@ -43,7 +42,7 @@ async fn enrol(
             let is_same = claim.used == Use::BySameHub && known.key == asked.key && known.site == claim.site;
             is_same.then_some(()).ok_or_else(already)?;
         }
-        None => join(&mut tx, &asked, &claim, &premises, (code, &rules)).await?,
+        None => join(&mut tx, &asked, &claim, &premises, (code, &told)).await?,
     }
     tx.commit().await?;
     Ok(Reply(EnrolReply {
@@ -69,7 +68,7 @@ async fn join(
     asked: &Enrol,
     claim: &Claim,
     premises: &Premises,
-    (code, rules): (SecretHash, &[Rule]),
+    (code, told): (SecretHash, &Told),
 ) -> Result<(), Refusal> {
     let units = match asked.takeover {
         Takeover::Discard => Units::Discarded,
@@ -101,7 +100,7 @@ async fn join(
             adoption::take_zone(tx, claim.site, &asked.site.zone).await?;
         }
         let place = Place { hub: asked.hub, site: claim.site };
-        adoption::take(tx, place, &asked.site, rules).await?;
+        adoption::take(tx, place, &asked.site, told).await?;
     }
     Ok(())
 }

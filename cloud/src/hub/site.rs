@@ -6,18 +6,18 @@ use super::HubState;
 use super::body::{Packed, Refusal};
 use super::record::Token;
 use crate::ingest;
-use crate::store::adoption::{self, AdoptionError, Place};
+use crate::store::adoption::{self, AdoptionError, Place, Told};
 use crate::store::event_log::{self, Noticed};
 use crate::store::fleet::{self, Units};
-use crate::store::rules::{Rule, Slot};
+use crate::store::rules::Rule;
 use axum::Router;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::routing::post;
 use frostguard_shared::chain::Hash;
-use frostguard_shared::quantity::CentiCelsius;
-use frostguard_shared::rules::inherit::{Bound, Values};
-use frostguard_shared::rules::{Field, Provenance, SilenceRule, ThermalRule, UnitRules};
+use frostguard_shared::rules::field::{RuleField, Slot};
+use frostguard_shared::rules::inherit::{Said as Words, Saying};
+use frostguard_shared::rules::{AlertType, Provenance, UnitRules};
 use frostguard_shared::unit::UnitType;
 use frostguard_shared::wire::site::{Device, Site, Unit};
 use frostguard_shared::wire::{Reason, path, to_bytes};
@@ -39,7 +39,7 @@ async fn site(
     token: Token,
     Packed(site): Packed<Site>,
 ) -> Result<StatusCode, Refusal> {
-    let rules = checked(&site)?;
+    let told = checked(&site)?;
     let (mut tx, session) = token.begin(&state).await?;
     let unknown = || Refusal::new(Reason::UnknownHub, "no such hub is enrolled here");
     let hub = fleet::known(&mut tx, session.hub).await?.ok_or_else(unknown)?;
@@ -47,7 +47,7 @@ async fn site(
         // Two hubs of a site come one after the other.
         fleet::lock_premises(&mut tx, hub.site).await?.ok_or_else(unknown)?;
         let place = Place { hub: session.hub, site: hub.site };
-        adoption::take(&mut tx, place, &site, &rules).await?;
+        adoption::take(&mut tx, place, &site, &told).await?;
     }
     // Facts that named what was not known yet may be kept now.
     if event_log::was_noticed(&mut tx, session.hub, Noticed::FactUnused).await? {
@@ -81,15 +81,15 @@ pub(super) fn visible(text: &str, most: usize) -> Option<&str> {
     is_fine.then_some(text)
 }
 
-/// Looks at a whole site message; gives its rules.
+/// Looks at a whole site message; gives what it tells of rules.
 ///
 /// # Errors
 /// Something in it cannot be; the text says what.
-pub(super) fn checked(site: &Site) -> Result<Vec<Rule>, Refusal> {
+pub(super) fn checked(site: &Site) -> Result<Told, Refusal> {
     check(site).map_err(|what| Refusal::new(Reason::Garbled, format!("the site message: {what}")))
 }
 
-fn check(site: &Site) -> Result<Vec<Rule>, String> {
+fn check(site: &Site) -> Result<Told, String> {
     if [site.people.len(), site.units.len(), site.devices.len()].iter().any(|count| *count > THINGS_MAX) {
         return Err(format!("it has at most {THINGS_MAX} people, units and devices each"));
     }
@@ -115,8 +115,9 @@ fn check(site: &Site) -> Result<Vec<Rule>, String> {
         return Err("a point measures a unit that is not there".to_owned());
     }
     site.devices.iter().try_for_each(check_device)?;
-    let rules = site.units.iter().map(rules_of).collect::<Result<Vec<_>, _>>()?;
-    Ok(rules.into_iter().flatten().collect())
+    let mut told = Told::default();
+    site.units.iter().try_for_each(|unit| rules_of(unit, &mut told))?;
+    Ok(told)
 }
 
 fn check_device(device: &Device) -> Result<(), String> {
@@ -127,52 +128,44 @@ fn check_device(device: &Device) -> Result<(), String> {
     is_distinct.then_some(()).ok_or_else(|| "a device has a channel twice".to_owned())
 }
 
-/// A value that was set at the unit itself; what it inherits is not its own.
-fn own<T>(field: Field<T>) -> Option<T> {
-    (field.provenance == Provenance::Unit).then_some(field.value)
-}
-
-/// What a unit of a hub says of its limits. Somebody has set the one limit that it has, or both, at the unit itself: the
-/// one that it does not have is off there, and so the cloud never sets one by a template behind their back.
-fn limits(thermal: &ThermalRule) -> Values {
-    let bound = |limit: Option<Field<CentiCelsius>>| match limit {
-        None => Some(Bound::Off),
-        Some(limit) => own(limit).map(Bound::At),
-    };
-    Values {
-        min: bound(thermal.min),
-        max: bound(thermal.max),
-        inclusive: thermal.inclusive.then_some(true),
-        hysteresis: own(thermal.hysteresis),
-        delay: own(thermal.delay),
-        off_delay: own(thermal.off_delay),
-        severity: own(thermal.severity),
-        ..Values::default()
+/// What a unit of a hub says itself. What stands in the hub's document for all its units is a word of each of them; what it
+/// has from a template or the system is not its own.
+///
+/// Where a hub's unit has a limit on one side only, the other is off there, so that the cloud never sets one by a template
+/// behind the back of whoever wrote it so.
+fn words(rules: &UnitRules) -> Words {
+    let own = |by| matches!(by, Provenance::Unit | Provenance::Site);
+    let fields = rules.fields();
+    let said = fields.iter().filter(|(_, _, said)| own(said.provenance));
+    let mut words: Words =
+        said.map(|(slot, field, said)| ((*slot, *field), Saying::open(said.value))).collect();
+    let limits = Slot::of(AlertType::AlarmActive);
+    if rules.limits.first().is_some_and(|tier| tier.min.value.is_some() || tier.max.value.is_some()) {
+        for (slot, field, said) in &fields {
+            let is_limit = matches!(field, RuleField::TempMin | RuleField::TempMax);
+            if *slot == limits && is_limit && said.value.is_none() {
+                words.insert((*slot, *field), Saying::open(None));
+            }
+        }
     }
+    words
 }
 
-fn silence(silence: &SilenceRule) -> Values {
-    Values {
-        expected: own(silence.expected),
-        late_after: own(silence.late_after),
-        lost_after: own(silence.lost_after),
-        silence_severity: own(silence.severity),
-        ..Values::default()
-    }
-}
-
-fn rules_of(unit: &Unit) -> Result<Vec<Rule>, String> {
+fn rules_of(unit: &Unit, into: &mut Told) -> Result<(), String> {
     visible(&unit.name, NAME_MAX).ok_or("a unit has no readable name")?;
     unit.kind.parse::<UnitType>().map_err(|fault| format!("the kind of a unit: {fault}"))?;
     let rules: UnitRules =
         serde_json::from_str(&unit.rules).map_err(|fault| format!("the rules of a unit: {fault}"))?;
     rules.check().map_err(|fault| format!("the rules of a unit: {fault}"))?;
-    let said = [
-        (Slot::Temperature, rules.thermal.as_ref().map(limits)),
-        (Slot::Silence, Some(silence(&rules.silence)).filter(|said| *said != Values::default())),
-    ];
-    let rule = |(slot, values): (Slot, Option<Values>)| Some(Rule { unit: unit.id, slot, values: values? });
-    Ok(said.into_iter().filter_map(rule).collect())
+    let words = words(&rules);
+    let slots: BTreeSet<Slot> = words.keys().map(|(slot, _)| *slot).collect();
+    let of = |slot: Slot| words.iter().filter(move |((of, _), _)| *of == slot).map(|(at, said)| (*at, *said));
+    into.rules.extend(slots.into_iter().map(|slot| Rule { unit: unit.id, slot, words: of(slot).collect() }));
+    if let Some(area) = rules.area {
+        visible(&area, NAME_MAX).ok_or("the area of a unit has no readable name")?;
+        into.areas.insert(unit.id, area);
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -181,21 +174,32 @@ mod tests {
     use frostguard_shared::alarm::Severity;
     use frostguard_shared::ids::{DeviceId, PersonId, PointId, SiteId, UnitId};
     use frostguard_shared::point::{Channel, Role};
-    use frostguard_shared::quantity::CentiDegrees;
+    use frostguard_shared::quantity::CentiCelsius;
+    use frostguard_shared::rules::field::Setting;
+    use frostguard_shared::rules::{Field, SilenceTrigger, ThermalRule};
     use frostguard_shared::time::DurationMs;
     use frostguard_shared::wire::site::{Person, Point};
 
+    const LIMITS: Slot = Slot::of(AlertType::AlarmActive);
+
     fn rules() -> UnitRules {
-        let thermal = ThermalRule {
-            min: None,
-            max: Some(Field::unit(CentiCelsius::literal(-1_500))),
-            inclusive: false,
-            hysteresis: Field::system(CentiDegrees::HALF_A_DEGREE),
+        let mut rules = UnitRules::of_limits(ThermalRule {
+            max: Field::unit(Some(CentiCelsius::literal(-1_500))),
             delay: Field::unit(DurationMs::seconds(90)),
-            off_delay: Field::system(DurationMs::seconds(60)),
-            severity: Field::unit(Severity::Critical),
-        };
-        UnitRules { thermal: Some(thermal), silence: SilenceRule::DEFAULT }
+            ..ThermalRule::DEFAULT
+        });
+        rules.limits[0].telling.severity = Field::unit(Severity::Critical);
+        rules
+    }
+
+    fn told(rules: &UnitRules) -> Told {
+        let mut site = good();
+        site.units[0].rules = serde_json::to_string(rules).unwrap();
+        check(&site).unwrap()
+    }
+
+    fn words_of<const N: usize>(slot: Slot, words: [(RuleField, Option<Setting>); N]) -> Words {
+        words.map(|(field, value)| ((slot, field), Saying::open(value))).into_iter().collect()
     }
 
     fn good() -> Site {
@@ -231,49 +235,69 @@ mod tests {
 
     #[test]
     fn what_a_unit_says_is_kept_and_what_it_inherits_is_left_open() {
-        let rows = check(&good()).unwrap();
+        let rows = told(&rules()).rules;
         assert_eq!(rows.len(), 1, "nothing was said of silence: {rows:?}");
-        let said = Values {
-            min: Some(Bound::Off),
-            max: Some(Bound::At(CentiCelsius::literal(-1_500))),
-            delay: Some(DurationMs::seconds(90)),
-            severity: Some(Severity::Critical),
-            ..Values::default()
-        };
-        assert_eq!((rows[0].slot, rows[0].values), (Slot::Temperature, said));
-        let mut site = good();
+        let said = words_of(
+            LIMITS,
+            [
+                (RuleField::TempMin, None),
+                (RuleField::TempMax, Some(Setting::Celsius(CentiCelsius::literal(-1_500)))),
+                // A part of a minute is a whole one there.
+                (RuleField::Delay, Some(Setting::Count(2))),
+                (RuleField::Severity, Some(Setting::Severity(Severity::Critical))),
+            ],
+        );
+        assert_eq!((rows[0].slot, &rows[0].words), (LIMITS, &said));
         let mut own = rules();
-        own.silence.lost_after = Field::unit(9);
-        site.units[0].rules = serde_json::to_string(&own).unwrap();
-        let rows = check(&site).unwrap();
-        let said = Values { lost_after: Some(9), ..Values::default() };
-        assert_eq!((rows[1].slot, rows[1].values), (Slot::Silence, said));
+        own.silence.trigger =
+            SilenceTrigger::Checkins { late_after: Field::system(1), lost_after: Field::unit(9) };
+        let rows = told(&own).rules;
+        let silence = Slot::of(AlertType::MonitoringInterrupted);
+        let said = words_of(silence, [(RuleField::LostAfter, Some(Setting::Count(9)))]);
+        assert_eq!((rows[1].slot, &rows[1].words), (silence, &said));
     }
 
     #[test]
-    fn what_a_hub_has_from_a_template_is_not_its_unit_s_own() {
-        let mut site = good();
-        let mut told = rules();
-        let thermal = told.thermal.as_mut().unwrap();
-        let of_template = |value| Field { value, provenance: Provenance::Template };
-        thermal.min = Some(of_template(CentiCelsius::literal(-3_000)));
-        thermal.delay = Field { value: DurationMs::minutes(30), provenance: Provenance::Template };
-        thermal.inclusive = true;
-        thermal.hysteresis = Field::unit(CentiDegrees::new(80).unwrap());
-        thermal.off_delay = Field::unit(DurationMs::minutes(3));
-        site.units[0].rules = serde_json::to_string(&told).unwrap();
-        let said = check(&site).unwrap()[0].values;
-        assert_eq!((said.min, said.delay), (None, None));
-        assert_eq!((said.inclusive, said.hysteresis), (Some(true), CentiDegrees::new(80).ok()));
-        assert_eq!(said.off_delay, Some(DurationMs::minutes(3)));
+    fn what_a_hub_has_from_a_template_is_not_its_unit_s_own_and_what_its_document_says_for_all_is() {
+        let mut own = rules();
+        let limits = &mut own.limits[0];
+        let of = |value, provenance| Field { value, provenance };
+        limits.min = of(Some(CentiCelsius::literal(-3_000)), Provenance::Template);
+        limits.delay = Field { value: DurationMs::minutes(30), provenance: Provenance::Template };
+        limits.inclusive = Field::unit(true);
+        own.door.warning = Field { value: None, provenance: Provenance::Site };
+        let rows = told(&own).rules;
+        let said = words_of(
+            LIMITS,
+            [
+                (RuleField::TempMax, Some(Setting::Celsius(CentiCelsius::literal(-1_500)))),
+                (RuleField::Inclusive, Some(Setting::Flag(true))),
+                (RuleField::Severity, Some(Setting::Severity(Severity::Critical))),
+            ],
+        );
+        assert_eq!(rows[0].words, said);
+        let door = Slot::of(AlertType::DoorOpen);
+        assert_eq!(rows[1].words, words_of(door, [(RuleField::DoorWarning, None)]));
     }
 
     #[test]
     fn a_unit_without_limits_says_nothing_of_them() {
-        let mut site = good();
-        let unguarded = UnitRules { thermal: None, silence: SilenceRule::DEFAULT };
-        site.units[0].rules = serde_json::to_string(&unguarded).unwrap();
-        assert_eq!(check(&site).unwrap(), []);
+        assert_eq!(told(&UnitRules::default()), Told::default());
+    }
+
+    #[test]
+    fn further_tiers_and_the_area_of_a_unit_are_told_too() {
+        let mut own = rules();
+        own.limits.push(rules().limits[0]);
+        own.area = Some("Cellar".to_owned());
+        let told = told(&own);
+        let tiers: Vec<u8> = told.rules.iter().map(|rule| rule.slot.tier).collect();
+        assert_eq!(tiers, [0, 1]);
+        assert!(
+            !told.rules[1].words.contains_key(&(told.rules[1].slot, RuleField::TempMin)),
+            "no template has any"
+        );
+        assert_eq!(told.areas.values().collect::<Vec<_>>(), ["Cellar"]);
     }
 
     #[test]

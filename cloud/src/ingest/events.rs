@@ -15,7 +15,7 @@ use crate::store::event_log::Noticed;
 use crate::store::streams::{EventsCursor, Fork, Journal};
 use crate::store::{
     self, StoreError, TenantTx, alerts, assignments, commands, configuration, door_events, event_log,
-    rollups, streams,
+    manual_logs, rollups, streams,
 };
 use frostguard_shared::causes::with_causes;
 use frostguard_shared::chain::genesis;
@@ -326,11 +326,14 @@ async fn keep_facts(
     }
     keep_answers(tx, session, projection).await?;
     let doors = projection.doors.iter().map(|moved| moved.unit);
-    let units = doors.chain(projection.statuses.iter().map(|changed| changed.unit)).collect();
+    let by_hand = projection.by_hand.iter().map(|log| log.unit);
+    let units = doors.chain(by_hand).chain(projection.statuses.iter().map(|changed| changed.unit)).collect();
     rollups::hold(tx, units).await?;
     let doors = door_events::keep(tx, &projection.doors).await?;
+    let by_hand = manual_logs::keep(tx, &projection.by_hand).await?;
     let statuses = rollups::keep_statuses(tx, &projection.statuses).await?;
     unused += (projection.doors.len() as u64).saturating_sub(doors);
+    unused += (projection.by_hand.len() as u64).saturating_sub(by_hand);
     unused += (projection.statuses.len() as u64).saturating_sub(statuses);
     Ok(unused)
 }

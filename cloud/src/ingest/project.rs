@@ -9,7 +9,9 @@ use crate::store::configuration::Decision;
 use frostguard_shared::chain::Hash;
 use frostguard_shared::event::{Actor, ActorKind, Check, CommandOutcome, Event, Fact, OldEpoch, RefusalCode};
 use frostguard_shared::ids::{AlertId, CommandId, DeviceId, EpochId, HubId, PersonId, PointId, UnitId};
+use frostguard_shared::quantity::CentiCelsius;
 use frostguard_shared::reading::Door;
+use frostguard_shared::rules::field::RuleField;
 use frostguard_shared::rules::{EpisodeKey, UnitStatus, Why};
 use frostguard_shared::time::{Boot, RuleMs, WallMs};
 use frostguard_shared::timeline::{ClockFact, Timeline};
@@ -93,6 +95,42 @@ pub enum AlertMoves {
     },
     /// The condition came back.
     Relapsed,
+    /// It became more urgent.
+    Upgraded {
+        /// How urgent now.
+        severity: &'static str,
+        /// True if whoever was on it has to look again: it lasted for as long as anything may hold it back.
+        demands: bool,
+    },
+    /// Nobody was on it, and others were told.
+    Escalated {
+        /// The level.
+        level: u8,
+        /// When.
+        at: WallMs,
+    },
+    /// A person is done with it.
+    Resolved {
+        /// Who.
+        by: Option<PersonId>,
+        /// When.
+        at: WallMs,
+    },
+}
+
+/// A temperature that a person logged by hand.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ByHand {
+    /// The unit.
+    pub unit: UnitId,
+    /// Who.
+    pub person: Option<PersonId>,
+    /// What was read, if it could be read.
+    pub temperature: Option<i32>,
+    /// What they add.
+    pub note: Option<String>,
+    /// When it was read.
+    pub taken: WallMs,
 }
 
 /// A door moved.
@@ -179,6 +217,8 @@ pub struct Projection {
     pub assignments: Vec<Assignment>,
     /// What happened to alerts, in order.
     pub alerts: Vec<(AlertId, AlertMoves)>,
+    /// Logs by hand, in order.
+    pub by_hand: Vec<ByHand>,
     /// Doors, in order.
     pub doors: Vec<DoorMoved>,
     /// The last status of each unit.
@@ -227,6 +267,17 @@ impl Projection {
             }
             if let (Fact::DoorChanged { door }, Some(unit)) = (fact, envelope.subject.unit) {
                 self.doors.push(DoorMoved { unit, device: envelope.subject.device, door: *door, at });
+            }
+            if let (Fact::ManualLogRecorded { temperature_centi_c, taken_ms, note }, Some(unit)) =
+                (fact, envelope.subject.unit)
+            {
+                self.by_hand.push(ByHand {
+                    unit,
+                    person: envelope.actor.and_then(|actor| actor.id),
+                    temperature: *temperature_centi_c,
+                    note: note.clone(),
+                    taken: wall(*taken_ms),
+                });
             }
             if let (Fact::UnitTransition { status, since_ms, .. }, Some(unit)) = (fact, envelope.subject.unit)
             {
@@ -291,6 +342,17 @@ impl Projection {
             Fact::AlertAckExpired { .. } => AlertMoves::AckExpired,
             Fact::AlertCleared { since_ms, .. } => AlertMoves::Cleared { at: wall(*since_ms) },
             Fact::AlertRelapsed { .. } => AlertMoves::Relapsed,
+            Fact::AlertUpgraded { severity, why, .. } => {
+                let field = why.basis.as_ref().map(|basis| basis.field.as_str());
+                let demands = field == Some(RuleField::MaxExcursion.word());
+                AlertMoves::Upgraded { severity: severity.word(), demands }
+            }
+            Fact::AlertEscalated { level, since_ms, .. } => {
+                AlertMoves::Escalated { level: *level, at: wall(*since_ms) }
+            }
+            Fact::AlertResolved { .. } => {
+                AlertMoves::Resolved { by: event.envelope.actor.and_then(|actor| actor.id), at }
+            }
             _ => return,
         };
         self.alerts.push((alert, moves));
@@ -361,16 +423,22 @@ fn found(checks: &[Check]) -> String {
     }
 }
 
-fn logged(event: &Event, at: WallMs) -> Logged {
-    let envelope = &event.envelope;
-    let person = match envelope.actor {
-        Some(Actor { kind: ActorKind::Person, id }) => id,
-        _ => None,
-    };
-    let (severity, title) = match event.fact() {
-        Some(Fact::AlertRaised { severity, why, .. }) => (severity.word(), Some(why.text.clone())),
+/// How serious an event is, and a sentence of it, if it has one.
+fn line(fact: Option<&Fact>) -> (&'static str, Option<String>) {
+    match fact {
+        Some(Fact::AlertRaised { severity, why, .. } | Fact::AlertUpgraded { severity, why, .. }) => {
+            (severity.word(), Some(why.text.clone()))
+        }
         Some(Fact::AlertCleared { why, .. } | Fact::AlertRelapsed { why, .. }) => {
             ("info", Some(why.text.clone()))
+        }
+        Some(Fact::AlertEscalated { level, .. }) => {
+            ("warning", Some(format!("nobody is on it: told at level {level}")))
+        }
+        Some(Fact::ShelveStarted { reason, .. }) => ("warning", Some(format!("silenced: {reason}"))),
+        Some(Fact::ManualLogRecorded { temperature_centi_c, .. }) => {
+            let known = temperature_centi_c.and_then(|value| CentiCelsius::new(value).ok());
+            ("info", known.map(|value| format!("{value} °C, logged by hand")))
         }
         Some(Fact::UnitTransition { why, .. }) => ("info", Some(why.text.clone())),
         Some(Fact::StorageDamaged { what, .. }) => ("critical", Some(what.clone())),
@@ -390,7 +458,16 @@ fn logged(event: &Event, at: WallMs) -> Logged {
             (if *passed { "info" } else { "warning" }, Some(found(checks)))
         }
         _ => ("info", None),
+    }
+}
+
+fn logged(event: &Event, at: WallMs) -> Logged {
+    let envelope = &event.envelope;
+    let person = match envelope.actor {
+        Some(Actor { kind: ActorKind::Person, id }) => id,
+        _ => None,
     };
+    let (severity, title) = line(event.fact());
     Logged {
         seq: envelope.seq,
         kind: envelope.kind.clone(),

@@ -5,12 +5,13 @@
 //! match, so that fewer rows are brought up to date than were told of, and that is how it is noticed. The caller rolls
 //! back then. Which point measures which unit is not decided here: that follows from the hub's events.
 
-use super::rules::{self, Rule, RulesError};
+use super::rules::{self, Rule, RulesError, UNDIVIDED};
 use super::{StoreError, TenantTx, new_id, query, uuid};
 use crate::entropy::EntropyError;
-use frostguard_shared::ids::{HubId, SiteId};
+use frostguard_shared::ids::{HubId, SiteId, UnitId};
 use frostguard_shared::wire::site::{Device, Person, Point, Site, Unit};
 use sqlx::Row;
+use std::collections::BTreeMap;
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -65,22 +66,31 @@ fn all(updated: u64, told: usize, what: &'static str) -> Result<(), AdoptionErro
     if updated == told as u64 { Ok(()) } else { Err(AdoptionError::Foreign { what }) }
 }
 
+/// What a site message tells of its units' rules.
+#[derive(Clone, PartialEq, Eq, Debug, Default)]
+pub struct Told {
+    /// What each unit says, slot by slot.
+    pub rules: Vec<Rule>,
+    /// The place that a unit shares with others, where the hub knows one.
+    pub areas: BTreeMap<UnitId, String>,
+}
+
 /// Takes over a site message that was checked: what it no longer names of this hub is retired, everything else is put
 /// in or brought up to date.
 ///
 /// # Errors
 /// Something belongs to something else, or the database cannot do it.
-pub async fn take(tx: &mut TenantTx, place: Place, site: &Site, rules: &[Rule]) -> Result<(), AdoptionError> {
+pub async fn take(tx: &mut TenantTx, place: Place, site: &Site, told: &Told) -> Result<(), AdoptionError> {
     retire(tx, place, site).await?;
     people(tx, &site.people).await?;
     let known = known(tx, &site.units).await?;
-    units(tx, place, &site.units).await?;
+    units(tx, place, &site.units, &told.areas).await?;
     guards(tx, place.hub, &site.units).await?;
     devices(tx, place, &site.devices).await?;
     for device in &site.devices {
         points(tx, device).await?;
     }
-    keep_rules(tx, place.hub, &site.units, &known, rules).await
+    keep_rules(tx, place.hub, &site.units, &known, &told.rules).await
 }
 
 /// Gives an empty site the zone of the hub that makes it one.
@@ -159,22 +169,34 @@ async fn people(tx: &mut TenantTx, people: &[Person]) -> Result<(), AdoptionErro
     all(updated.rows_affected(), people.len(), "a person")
 }
 
-async fn units(tx: &mut TenantTx, place: Place, units: &[Unit]) -> Result<(), AdoptionError> {
+async fn units(
+    tx: &mut TenantTx,
+    place: Place,
+    units: &[Unit],
+    areas: &BTreeMap<UnitId, String>,
+) -> Result<(), AdoptionError> {
     if units.is_empty() {
         return Ok(());
     }
     let organization = uuid(tx.organization().as_bytes());
-    let area = area(tx, place.site).await?;
+    let mut ids_of = BTreeMap::new();
+    for name in areas.values() {
+        ids_of.insert(name, named_area(tx, place.site, name).await?);
+    }
+    let first = area(tx, place.site).await?;
+    // Only a unit that is new is put into its area: later somebody here may have moved it.
+    let area_of = |unit: &Unit| areas.get(&unit.id).and_then(|name| ids_of.get(name)).copied();
+    let areas: Vec<Uuid> = units.iter().map(|unit| area_of(unit).unwrap_or(first)).collect();
     let known = ids(units, |unit| unit.id.as_bytes());
     let names = units.iter().map(|unit| unit.name.as_str()).collect::<Vec<_>>();
     let kinds = units.iter().map(|unit| unit.kind.as_str()).collect::<Vec<_>>();
     query(
         "INSERT INTO units (id, organization_id, area_id, name, unit_type)
-         SELECT new.id, $1, $2, new.name, new.kind::unit_type
-         FROM UNNEST($3::uuid[], $4::text[], $5::text[]) AS new (id, name, kind) ON CONFLICT DO NOTHING",
+         SELECT new.id, $1, new.area, new.name, new.kind::unit_type
+         FROM UNNEST($2::uuid[], $3::uuid[], $4::text[], $5::text[]) AS new (area, id, name, kind) ON CONFLICT DO NOTHING",
     )
     .bind(organization)
-    .bind(area)
+    .bind(areas)
     .bind(&known)
     .bind(&names)
     .bind(&kinds)
@@ -198,6 +220,38 @@ async fn units(tx: &mut TenantTx, place: Place, units: &[Unit]) -> Result<(), Ad
     all(updated.rows_affected(), units.len(), "a unit")
 }
 
+/// The area of the site that has this name, made if there is none.
+async fn named_area(tx: &mut TenantTx, site: SiteId, name: &str) -> Result<Uuid, AdoptionError> {
+    let organization = uuid(tx.organization().as_bytes());
+    let found = query(
+        "SELECT id FROM areas WHERE organization_id = $1 AND site_id = $2 AND name = $3 AND is_active AND deleted_at IS NULL
+         ORDER BY sort_order, created_at, id LIMIT 1",
+    )
+    .bind(organization)
+    .bind(uuid(site.as_bytes()))
+    .bind(name)
+    .fetch_optional(tx.connection())
+    .await
+    .map_err(StoreError::step("find an area by its name"))?;
+    match found {
+        Some(row) => Ok(row.get("id")),
+        None => new_area(tx, site, name).await,
+    }
+}
+
+async fn new_area(tx: &mut TenantTx, site: SiteId, name: &str) -> Result<Uuid, AdoptionError> {
+    let id = new_id()?;
+    query("INSERT INTO areas (id, organization_id, site_id, name) VALUES ($1, $2, $3, $4)")
+        .bind(id)
+        .bind(uuid(tx.organization().as_bytes()))
+        .bind(uuid(site.as_bytes()))
+        .bind(name)
+        .execute(tx.connection())
+        .await
+        .map_err(StoreError::step("make an area"))?;
+    Ok(id)
+}
+
 /// The first area of the site, made if it has none.
 async fn area(tx: &mut TenantTx, site: SiteId) -> Result<Uuid, AdoptionError> {
     let organization = uuid(tx.organization().as_bytes());
@@ -213,15 +267,7 @@ async fn area(tx: &mut TenantTx, site: SiteId) -> Result<Uuid, AdoptionError> {
     if let Some(row) = found {
         return Ok(row.get("id"));
     }
-    let id = new_id()?;
-    query("INSERT INTO areas (id, organization_id, site_id, name) VALUES ($1, $2, $3, 'Main')")
-        .bind(id)
-        .bind(organization)
-        .bind(uuid(site.as_bytes()))
-        .execute(tx.connection())
-        .await
-        .map_err(StoreError::step("make an area"))?;
-    Ok(id)
+    new_area(tx, site, UNDIVIDED).await
 }
 
 async fn devices(tx: &mut TenantTx, place: Place, devices: &[Device]) -> Result<(), AdoptionError> {
@@ -306,14 +352,15 @@ async fn keep_rules(
     let rules: Vec<Rule> = rules.iter().filter(|rule| !ruled.contains(&rule.unit)).cloned().collect();
     query(
         "UPDATE alert_rules r SET is_enabled = false, updated_at = now()
-         WHERE r.organization_id = $1 AND r.unit_id = ANY ($2) AND r.tier = 0 AND r.is_enabled
-           AND NOT EXISTS (SELECT FROM UNNEST($3::uuid[], $4::text[]) AS new (unit, kind)
-                           WHERE new.unit = r.unit_id AND new.kind = r.alert_type::text)",
+         WHERE r.organization_id = $1 AND r.unit_id = ANY ($2) AND r.is_enabled
+           AND NOT EXISTS (SELECT FROM UNNEST($3::uuid[], $4::text[], $5::smallint[]) AS new (unit, kind, tier)
+                           WHERE new.unit = r.unit_id AND new.kind = r.alert_type::text AND new.tier = r.tier)",
     )
     .bind(uuid(tx.organization().as_bytes()))
     .bind(own.iter().map(|unit| uuid(unit.id.as_bytes())).collect::<Vec<_>>())
     .bind(rules.iter().map(|rule| uuid(rule.unit.as_bytes())).collect::<Vec<_>>())
-    .bind(rules.iter().map(|rule| rule.slot.alert_type().word()).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| rule.slot.kind.word()).collect::<Vec<_>>())
+    .bind(rules.iter().map(|rule| i16::from(rule.slot.tier)).collect::<Vec<_>>())
     .execute(tx.connection())
     .await
     .map_err(StoreError::step("switch rules off"))?;

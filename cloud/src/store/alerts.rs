@@ -1,7 +1,7 @@
 //! Alerts: four facts of each (condition, acknowledgement, escalation, resolution), and the status that follows.
 //!
-//! An alert is done when its condition has ended and somebody has acknowledged it; until then it is shown. What an
-//! event says twice changes nothing the second time.
+//! An alert is done when its condition has ended and somebody has acknowledged it or said that they are done with it; until
+//! then it is shown. What an event says twice changes nothing the second time.
 
 use super::{StoreError, TenantTx, query, uuid};
 use crate::ingest::project::{AlertMoves, Raised};
@@ -21,10 +21,10 @@ pub async fn take(
 ) -> Result<u64, StoreError> {
     let organization = uuid(tx.organization().as_bytes());
     let id = uuid(alert.as_bytes());
-    let done = match moves {
+    let facts = match moves {
         AlertMoves::Raised(raised) => return raise(tx, hub, raised).await,
         AlertMoves::Quieted { until } => {
-            query("UPDATE alerts SET quiet_until = to_timestamp($3 / 1000.0), updated_at = now() WHERE organization_id = $1 AND id = $2")
+            query("UPDATE alerts SET quiet_until = to_timestamp($3 / 1000.0) WHERE organization_id = $1 AND id = $2")
                 .bind(organization)
                 .bind(id)
                 .bind(until.0)
@@ -32,8 +32,7 @@ pub async fn take(
         AlertMoves::Acknowledged { by, at, until } => query(
             "UPDATE alerts SET acknowledged_at = to_timestamp($3 / 1000.0), acknowledged_until = to_timestamp($4 / 1000.0),
                  acknowledged_by = (SELECT p.id FROM profiles p WHERE p.organization_id = $1 AND p.id = $5),
-                 status = CASE WHEN cleared_at IS NULL THEN 'acknowledged' ELSE 'resolved' END::alert_status,
-                 resolved_at = CASE WHEN cleared_at IS NULL THEN NULL ELSE to_timestamp($3 / 1000.0) END, updated_at = now()
+                 resolved_at = CASE WHEN cleared_at IS NOT NULL THEN coalesce(resolved_at, to_timestamp($3 / 1000.0)) END
              WHERE organization_id = $1 AND id = $2",
         )
         .bind(organization)
@@ -41,33 +40,69 @@ pub async fn take(
         .bind(at.0)
         .bind(until.0)
         .bind(by.map(|person| uuid(person.as_bytes()))),
-        AlertMoves::AckExpired => query(
-            "UPDATE alerts SET status = CASE WHEN status = 'acknowledged' THEN 'active' ELSE status END, updated_at = now()
-             WHERE organization_id = $1 AND id = $2",
-        )
-        .bind(organization)
-        .bind(id),
+        AlertMoves::AckExpired => {
+            query("UPDATE alerts SET acknowledged_until = NULL WHERE organization_id = $1 AND id = $2").bind(organization).bind(id)
+        }
         AlertMoves::Cleared { at } => query(
             "UPDATE alerts SET cleared_at = to_timestamp($3 / 1000.0),
-                 status = CASE WHEN acknowledged_at IS NULL THEN status ELSE 'resolved' END,
-                 resolved_at = CASE WHEN acknowledged_at IS NULL THEN NULL ELSE to_timestamp($3 / 1000.0) END, updated_at = now()
+                 resolved_at = CASE WHEN acknowledged_at IS NOT NULL THEN to_timestamp($3 / 1000.0) END
              WHERE organization_id = $1 AND id = $2",
         )
         .bind(organization)
         .bind(id)
         .bind(at.0),
         AlertMoves::Relapsed => query(
-            "UPDATE alerts SET cleared_at = NULL, resolved_at = NULL, updated_at = now(),
-                 status = CASE WHEN status = 'resolved' THEN 'acknowledged' ELSE status END
-             WHERE organization_id = $1 AND id = $2",
+            "UPDATE alerts SET cleared_at = NULL, resolved_at = NULL, resolved_by = NULL WHERE organization_id = $1 AND id = $2",
         )
         .bind(organization)
         .bind(id),
+        AlertMoves::Upgraded { severity, demands } => query(
+            "UPDATE alerts SET severity = $3::text::alert_severity, quiet_until = CASE WHEN $4 THEN NULL ELSE quiet_until END,
+                 acknowledged_until = CASE WHEN $4 THEN NULL ELSE acknowledged_until END
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id)
+        .bind(*severity)
+        .bind(*demands),
+        AlertMoves::Escalated { level, at } => query(
+            "UPDATE alerts SET escalation_level = $3, escalated_at = to_timestamp($4 / 1000.0)
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id)
+        .bind(i32::from(*level))
+        .bind(at.0),
+        AlertMoves::Resolved { by, at } => query(
+            "UPDATE alerts SET resolved_at = to_timestamp($3 / 1000.0),
+                 resolved_by = (SELECT p.id FROM profiles p WHERE p.organization_id = $1 AND p.id = $4)
+             WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id)
+        .bind(at.0)
+        .bind(by.map(|person| uuid(person.as_bytes()))),
     };
-    done.execute(tx.connection())
-        .await
-        .map(|done| done.rows_affected())
-        .map_err(StoreError::step("take what happened to an alert"))
+    facts.execute(tx.connection()).await.map_err(StoreError::step("take what happened to an alert"))?;
+    derive(tx, alert).await
+}
+
+/// The one word for an alert, derived from its four facts and nothing else.
+async fn derive(tx: &mut TenantTx, alert: AlertId) -> Result<u64, StoreError> {
+    query(
+        "UPDATE alerts SET updated_at = now(), status = CASE
+             WHEN resolved_at IS NOT NULL THEN 'resolved'
+             WHEN acknowledged_until IS NOT NULL THEN 'acknowledged'
+             WHEN escalation_level > 0 THEN 'escalated'
+             ELSE 'active' END::alert_status
+         WHERE organization_id = $1 AND id = $2",
+    )
+    .bind(uuid(tx.organization().as_bytes()))
+    .bind(uuid(alert.as_bytes()))
+    .execute(tx.connection())
+    .await
+    .map(|done| done.rows_affected())
+    .map_err(StoreError::step("derive the status of an alert"))
 }
 
 async fn raise(tx: &mut TenantTx, hub: HubId, raised: &Raised) -> Result<u64, StoreError> {
@@ -76,7 +111,13 @@ async fn raise(tx: &mut TenantTx, hub: HubId, raised: &Raised) -> Result<u64, St
     let violated = match raised.episode.condition {
         Condition::TooWarm => Some("max"),
         Condition::TooCold => Some("min"),
-        Condition::Silent | Condition::SensorFault => None,
+        Condition::Silent
+        | Condition::SensorFault
+        | Condition::DoorOpen
+        | Condition::LowBattery
+        | Condition::ManualMissed
+        | Condition::CalibrationDue
+        | Condition::Unguarded => None,
     };
     let why = serde_json::json!({ "why": raised.why });
     query(
@@ -94,7 +135,7 @@ async fn raise(tx: &mut TenantTx, hub: HubId, raised: &Raised) -> Result<u64, St
     .bind(raised.alert_type)
     .bind(raised.severity)
     .bind(&raised.why.text)
-    .bind(figure("value_centi_c").or(figure("temperature_centi_c")))
+    .bind(figure("observed_centi_c"))
     .bind(violated)
     .bind(raised.at.0)
     .bind(raised.episode.condition.word())

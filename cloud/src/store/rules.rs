@@ -1,16 +1,15 @@
 //! Rules: what each place says of the rules of a unit, as rows.
 //!
-//! Owns the translation between a slot's row and [`Values`]: a column without a value is unsaid, a limit that is off on
-//! purpose has a column of its own. It resolves nothing. Whoever changes what a unit says holds the unit first, so that
-//! two changes come one after the other.
+//! Owns which rows count for which unit, and how a unit's own are kept and remembered; what stands in a row is in
+//! [`super::rule_row`]. It resolves nothing. Whoever changes what a unit says holds the unit first, so that two changes
+//! come one after the other.
 
-use super::{StoreError, TenantTx, new_id, query, uuid};
+use super::{StoreError, TenantTx, new_id, query, rule_row, uuid};
 use crate::entropy::EntropyError;
-use frostguard_shared::alarm::{AlertType, Severity};
+use frostguard_shared::alarm::AlertType;
 use frostguard_shared::ids::{HubId, PersonId, UnitId};
-use frostguard_shared::quantity::{CentiCelsius, CentiDegrees, QuantityError};
-use frostguard_shared::rules::inherit::{Bound, Scopes, Values};
-use frostguard_shared::time::DurationMs;
+use frostguard_shared::rules::field::{RuleField, Slot};
+use frostguard_shared::rules::inherit::{Said as Words, Scopes};
 use frostguard_shared::unit::{UnitType, UnknownUnitType};
 use serde_json::{Value, json};
 use sqlx::Row;
@@ -19,28 +18,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use thiserror::Error;
 use uuid::Uuid;
 
-/// A slot of tier 0 that units have.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Slot {
-    /// Temperature limits.
-    Temperature,
-    /// Silence of sensors.
-    Silence,
-}
-
-impl Slot {
-    /// Both.
-    pub const ALL: [Self; 2] = [Self::Temperature, Self::Silence];
-
-    /// What it raises.
-    pub const fn alert_type(self) -> AlertType {
-        match self {
-            Self::Temperature => AlertType::AlarmActive,
-            Self::Silence => AlertType::MonitoringInterrupted,
-        }
-    }
-}
-
 /// What a unit says in one slot.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Rule {
@@ -48,11 +25,11 @@ pub struct Rule {
     pub unit: UnitId,
     /// The slot.
     pub slot: Slot,
-    /// What is said there. Fields of the other slot are not looked at.
-    pub values: Values,
+    /// What is said there. Fields of other slots are not looked at.
+    pub words: Words,
 }
 
-/// What a rule was and what it is.
+/// What a rule was and what it is, by the names of its columns.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct Change {
     /// The slot.
@@ -89,10 +66,15 @@ pub struct Names {
     pub organization: String,
 }
 
-/// A word in the database that is no severity.
-#[derive(Debug, Error)]
-#[error("\"{0}\" is no severity")]
-struct UnknownSeverity(String);
+/// The area of units of which nobody has said where they stand: no place that they share.
+pub const UNDIVIDED: &str = "Main";
+
+impl Names {
+    /// The area as a place that units share.
+    pub fn shared_area(&self) -> Option<String> {
+        (self.area != UNDIVIDED).then(|| self.area.clone())
+    }
+}
 
 /// Rules were not kept. Roll back.
 #[derive(Debug, Error)]
@@ -129,8 +111,13 @@ pub async fn hold(tx: &mut TenantTx, unit: UnitId) -> Result<bool, StoreError> {
 pub async fn said(tx: &mut TenantTx, units: &[UnitId]) -> Result<Vec<Said>, StoreError> {
     let wanted: Vec<Uuid> = units.iter().map(|unit| uuid(unit.as_bytes())).collect();
     let rows = query(
-        "SELECT u.id, u.name::text AS name, u.unit_type::text AS kind, u.temp_min, u.temp_max,
-                a.name::text AS area, s.name::text AS site, o.name::text AS organization
+        "SELECT u.id, u.name::text AS name, u.unit_type::text AS kind,
+                a.name::text AS area, s.name::text AS site, o.name::text AS organization,
+                jsonb_build_object('alert_type', 'alarm_active', 'tier', 0, 'temp_min', u.temp_min, 'temp_max', u.temp_max,
+                    'manual_monitoring_required', u.manual_monitoring_required,
+                    'manual_interval_minutes', u.manual_monitoring_interval) AS unit_in_short,
+                jsonb_build_object('alert_type', 'alarm_active', 'tier', 0,
+                    'manual_interval_minutes', s.manual_log_cadence_seconds / 60) AS site_in_short
          FROM units u
          JOIN areas a ON a.organization_id = $1 AND a.id = u.area_id
          JOIN sites s ON s.organization_id = $1 AND s.id = a.site_id
@@ -150,9 +137,9 @@ fn said_of(row: &PgRow, scopes: &mut BTreeMap<Uuid, Scopes>) -> Result<Said, Sto
     let id: Uuid = row.get("id");
     let kind: Result<UnitType, UnknownUnitType> = row.get::<&str, _>("kind").parse();
     let mut scopes = scopes.remove(&id).unwrap_or_default();
-    // What stands at the unit in short is its own word where its rule says nothing.
-    scopes.unit.min = scopes.unit.min.or(bound(row.get("temp_min"), false)?);
-    scopes.unit.max = scopes.unit.max.or(bound(row.get("temp_max"), false)?);
+    // What stands there in short is the place's own word, and the database lets no rule say it as well.
+    add(&row.get("unit_in_short"), &mut scopes.unit)?;
+    add(&row.get("site_in_short"), &mut scopes.site)?;
     Ok(Said {
         unit: UnitId::from_bytes(id.into_bytes()),
         name: row.get("name"),
@@ -162,17 +149,21 @@ fn said_of(row: &PgRow, scopes: &mut BTreeMap<Uuid, Scopes>) -> Result<Said, Sto
     })
 }
 
+/// Adds what a row says of fields of which its place has said nothing yet.
+fn add(row: &Value, into: &mut Words) -> Result<(), StoreError> {
+    for (at, saying) in rule_row::words(row).map_err(StoreError::content("a rule"))? {
+        into.entry(at).or_insert(saying);
+    }
+    Ok(())
+}
+
 async fn scopes_of(tx: &mut TenantTx, units: &[Uuid]) -> Result<BTreeMap<Uuid, Scopes>, StoreError> {
     let rows = query(
         "SELECT u.id AS unit, CASE WHEN r.unit_id IS NOT NULL THEN 0 WHEN r.area_id IS NOT NULL THEN 1
                                    WHEN r.site_id IS NOT NULL THEN 2 ELSE 3 END AS place,
-                r.alert_type = 'alarm_active' AS is_temperature, r.temp_min, r.temp_min_off, r.temp_max, r.temp_max_off,
-                r.inclusive, r.hysteresis_centi, r.delay_minutes, r.off_delay_minutes, r.severity::text AS severity,
-                r.expected_reading_interval_seconds AS expected_s, r.offline_warning_missed_checkins AS late_after,
-                r.offline_critical_missed_checkins AS lost_after
+                to_jsonb(r) AS rule
          FROM units u JOIN areas a ON a.organization_id = $1 AND a.id = u.area_id
-         JOIN alert_rules r ON r.organization_id = $1 AND r.is_enabled AND r.tier = 0
-              AND r.alert_type IN ('alarm_active', 'monitoring_interrupted')
+         JOIN alert_rules r ON r.organization_id = $1 AND r.is_enabled
               AND CASE WHEN r.unit_id IS NOT NULL THEN r.unit_id = u.id WHEN r.area_id IS NOT NULL THEN r.area_id = a.id
                        WHEN r.site_id IS NOT NULL THEN r.site_id = a.site_id ELSE true END
          WHERE u.organization_id = $1 AND u.id = ANY ($2) ORDER BY r.created_at, r.id",
@@ -183,166 +174,131 @@ async fn scopes_of(tx: &mut TenantTx, units: &[Uuid]) -> Result<BTreeMap<Uuid, S
     .await
     .map_err(StoreError::step("read rules"))?;
     let mut scopes = BTreeMap::<Uuid, Scopes>::new();
+    let mut strays = Vec::new();
     for row in &rows {
-        let of = scopes.entry(row.get("unit")).or_default();
-        let values = match row.get::<i32, _>("place") {
-            0 => &mut of.unit,
-            1 => &mut of.area,
-            2 => &mut of.site,
-            _ => &mut of.organization,
-        };
-        let slot = if row.get("is_temperature") { Slot::Temperature } else { Slot::Silence };
-        read(row, slot, values)?;
+        let (unit, place, rule): (Uuid, i32, Value) = (row.get("unit"), row.get("place"), row.get("rule"));
+        let slot = rule_row::slot_of(&rule).map_err(StoreError::content("a rule"))?;
+        let words = rule_row::words(&rule).map_err(StoreError::content("a rule"))?;
+        let (own, stray): (Words, Words) = words.into_iter().partition(|((of, _), _)| *of == slot);
+        of_place(scopes.entry(unit).or_default(), place).extend(own);
+        strays.push((unit, place, stray));
+    }
+    // A field in a rule of another alert type counts where its own rule says nothing; of several the oldest.
+    for (unit, place, words) in strays {
+        let said = of_place(scopes.entry(unit).or_default(), place);
+        for (at, saying) in words {
+            said.entry(at).or_insert(saying);
+        }
     }
     Ok(scopes)
 }
 
-fn bound(limit: Option<i32>, is_off: bool) -> Result<Option<Bound>, StoreError> {
-    if is_off {
-        return Ok(Some(Bound::Off));
+fn of_place(scopes: &mut Scopes, place: i32) -> &mut Words {
+    match place {
+        0 => &mut scopes.unit,
+        1 => &mut scopes.area,
+        2 => &mut scopes.site,
+        _ => &mut scopes.organization,
     }
-    let limit: Result<Option<CentiCelsius>, QuantityError> = limit.map(CentiCelsius::new).transpose();
-    Ok(limit.map_err(StoreError::content("a limit"))?.map(Bound::At))
-}
-
-fn read(row: &PgRow, slot: Slot, into: &mut Values) -> Result<(), StoreError> {
-    let minutes =
-        |column| row.get::<Option<i32>, _>(column).map(|value| DurationMs::minutes(i64::from(value)));
-    let count = |column| row.get::<Option<i32>, _>(column).map(u32::try_from).transpose();
-    let severity = match row.get::<Option<&str>, _>("severity") {
-        None => None,
-        Some(word) => Some(severity(word).map_err(StoreError::content("a severity"))?),
-    };
-    match slot {
-        Slot::Temperature => {
-            into.min = bound(row.get("temp_min"), row.get("temp_min_off"))?;
-            into.max = bound(row.get("temp_max"), row.get("temp_max_off"))?;
-            into.inclusive = row.get("inclusive");
-            let hysteresis = row.get::<Option<i32>, _>("hysteresis_centi").map(CentiDegrees::new).transpose();
-            into.hysteresis = hysteresis.map_err(StoreError::content("a hysteresis"))?;
-            into.delay = minutes("delay_minutes");
-            into.off_delay = minutes("off_delay_minutes");
-            into.severity = severity;
-        }
-        Slot::Silence => {
-            let seconds = row.get::<Option<i32>, _>("expected_s");
-            into.expected = seconds.map(|value| DurationMs::seconds(i64::from(value)));
-            into.late_after = count("late_after").map_err(StoreError::content("a count of check-ins"))?;
-            into.lost_after = count("lost_after").map_err(StoreError::content("a count of check-ins"))?;
-            into.silence_severity = severity;
-        }
-    }
-    Ok(())
-}
-
-fn severity(word: &str) -> Result<Severity, UnknownSeverity> {
-    let known = [Severity::Info, Severity::Warning, Severity::Critical];
-    known.into_iter().find(|one| one.word() == word).ok_or_else(|| UnknownSeverity(word.to_owned()))
-}
-
-/// Minutes, rounded up: a delay of a part of a minute is not none.
-const fn whole_minutes(length: DurationMs) -> i64 {
-    length.0.saturating_add(59_999) / 60_000
 }
 
 /// What is said in a slot, by the names of its columns.
-pub fn columns(slot: Slot, values: &Values) -> Value {
-    let limit = |bound: Option<Bound>| bound.and_then(Bound::limit).map(CentiCelsius::hundredths);
-    match slot {
-        Slot::Temperature => json!({
-            "temp_min": limit(values.min), "temp_min_off": values.min == Some(Bound::Off),
-            "temp_max": limit(values.max), "temp_max_off": values.max == Some(Bound::Off),
-            "inclusive": values.inclusive,
-            "hysteresis_centi": values.hysteresis.map(CentiDegrees::hundredths),
-            "delay_minutes": values.delay.map(whole_minutes),
-            "off_delay_minutes": values.off_delay.map(whole_minutes),
-            "severity": values.severity.map(Severity::word),
-        }),
-        Slot::Silence => json!({
-            "expected_reading_interval_seconds": values.expected.map(|length| length.0 / 1_000),
-            "offline_warning_missed_checkins": values.late_after,
-            "offline_critical_missed_checkins": values.lost_after,
-            "severity": values.silence_severity.map(Severity::word),
-        }),
-    }
+pub fn columns(slot: Slot, words: &Words) -> Value {
+    Value::Object(rule_row::row_of(slot, words))
 }
 
-/// Keeps what units say, each slot whole.
+/// Keeps what units say, each slot whole. What of it stood at a unit in short is taken away there: its rule says it now.
 ///
 /// # Errors
 /// The database cannot do it.
 pub async fn keep(tx: &mut TenantTx, rules: &[Rule]) -> Result<(), RulesError> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let organization = uuid(tx.organization().as_bytes());
+    let said = SHORT.map(|(kind, field)| {
+        let says = |rule: &&Rule| rule.slot == Slot::of(kind) && rule.words.contains_key(&(rule.slot, field));
+        rules.iter().filter(says).map(|rule| rule.unit).collect()
+    });
+    take_short_away(tx, said).await?;
     let mut rows = Vec::with_capacity(rules.len());
     for rule in rules {
-        let mut row = columns(rule.slot, &rule.values);
-        row["id"] = json!(new_id()?);
-        row["unit"] = json!(rule.unit);
-        row["kind"] = json!(rule.slot.alert_type().word());
-        rows.push(row);
+        let mut row = rule_row::row_of(rule.slot, &rule.words);
+        row.insert("id".to_owned(), json!(new_id()?));
+        row.insert("unit".to_owned(), json!(rule.unit));
+        row.insert("kind".to_owned(), json!(rule.slot.kind.word()));
+        row.insert("tier".to_owned(), json!(rule.slot.tier));
+        rows.push(Value::Object(row));
     }
+    query(rule_row::KEEP)
+        .bind(organization)
+        .bind(Value::Array(rows))
+        .execute(tx.connection())
+        .await
+        .map(|_| ())
+        .map_err(|fault| StoreError::step("keep rules")(fault).into())
+}
+
+/// What a unit may say in short.
+const SHORT: [(AlertType, RuleField); 4] = [
+    (AlertType::AlarmActive, RuleField::TempMin),
+    (AlertType::AlarmActive, RuleField::TempMax),
+    (AlertType::MissedManualEntry, RuleField::ManualRequired),
+    (AlertType::MissedManualEntry, RuleField::ManualInterval),
+];
+
+/// Takes away what units say in short, for each of [`SHORT`] at the units named for it. Units are written in any case:
+/// whoever watches one is shown its limits with it.
+async fn take_short_away(tx: &mut TenantTx, units: [Vec<UnitId>; 4]) -> Result<(), StoreError> {
+    let [min, max, required, interval] =
+        units.map(|units| units.iter().map(|unit| uuid(unit.as_bytes())).collect::<Vec<Uuid>>());
     query(
-        "INSERT INTO alert_rules AS r (id, organization_id, unit_id, name, alert_type, severity, temp_min, temp_min_off,
-             temp_max, temp_max_off, inclusive, hysteresis_centi, delay_minutes, off_delay_minutes,
-             expected_reading_interval_seconds, offline_warning_missed_checkins, offline_critical_missed_checkins)
-         SELECT new.id, $1, new.unit, new.kind, new.kind::alert_type, new.severity::alert_severity,
-             new.temp_min, coalesce(new.temp_min_off, false), new.temp_max, coalesce(new.temp_max_off, false),
-             new.inclusive, new.hysteresis_centi, new.delay_minutes, new.off_delay_minutes,
-             new.expected_reading_interval_seconds, new.offline_warning_missed_checkins,
-             new.offline_critical_missed_checkins
-         FROM jsonb_to_recordset($2) AS new (id uuid, unit uuid, kind text, severity text, temp_min integer,
-             temp_min_off boolean, temp_max integer, temp_max_off boolean, inclusive boolean, hysteresis_centi integer,
-             delay_minutes integer, off_delay_minutes integer, expected_reading_interval_seconds integer,
-             offline_warning_missed_checkins integer, offline_critical_missed_checkins integer)
-         ON CONFLICT (organization_id, site_id, area_id, unit_id, alert_type, tier) WHERE is_enabled DO UPDATE SET
-             severity = excluded.severity, temp_min = excluded.temp_min, temp_min_off = excluded.temp_min_off,
-             temp_max = excluded.temp_max, temp_max_off = excluded.temp_max_off, inclusive = excluded.inclusive,
-             hysteresis_centi = excluded.hysteresis_centi, delay_minutes = excluded.delay_minutes,
-             off_delay_minutes = excluded.off_delay_minutes,
-             expected_reading_interval_seconds = excluded.expected_reading_interval_seconds,
-             offline_warning_missed_checkins = excluded.offline_warning_missed_checkins,
-             offline_critical_missed_checkins = excluded.offline_critical_missed_checkins, updated_at = now()",
+        "UPDATE units SET updated_at = now(),
+             temp_min = CASE WHEN id = ANY ($2) THEN NULL ELSE temp_min END,
+             temp_max = CASE WHEN id = ANY ($3) THEN NULL ELSE temp_max END,
+             manual_monitoring_required = CASE WHEN id = ANY ($4) THEN NULL ELSE manual_monitoring_required END,
+             manual_monitoring_interval = CASE WHEN id = ANY ($5) THEN NULL ELSE manual_monitoring_interval END
+         WHERE organization_id = $1 AND id = ANY ($2 || $3 || $4 || $5)",
     )
     .bind(uuid(tx.organization().as_bytes()))
-    .bind(Value::Array(rows))
+    .bind(min)
+    .bind(max)
+    .bind(required)
+    .bind(interval)
     .execute(tx.connection())
     .await
     .map(|_| ())
-    .map_err(|fault| StoreError::step("keep rules")(fault).into())
+    .map_err(StoreError::step("take a unit's words in short away"))
 }
 
-/// Keeps what a person has changed of what a unit says, with what it was before. The limits that stand at the unit in
-/// short are taken away: its rule says them now.
+/// Keeps what a person has changed of what a unit says, with what it was before.
 ///
 /// # Errors
 /// The database cannot do it.
 pub async fn change(
     tx: &mut TenantTx,
     unit: UnitId,
-    (old, new): (&Values, &Values),
+    (old, new): (&Words, &Words),
     by: Option<PersonId>,
 ) -> Result<Vec<Change>, RulesError> {
     let mut changes = Vec::new();
-    for slot in Slot::ALL {
+    let slots: BTreeSet<Slot> = old.keys().chain(new.keys()).map(|(slot, _)| *slot).collect();
+    for slot in slots {
         let (old, told) = (columns(slot, old), columns(slot, new));
         if old != told {
             let old = if exists(tx, unit, slot).await? { old } else { Value::Null };
-            keep(tx, &[Rule { unit, slot, values: *new }]).await?;
-            let change = Change { slot, old, new: told };
-            remember(tx, unit, &change, by).await?;
-            changes.push(change);
+            changes.push(Change { slot, old, new: told });
         }
     }
-    if changes.iter().any(|change| change.slot == Slot::Temperature) {
-        // The unit is written in any case: whoever watches it is shown its limits with it.
-        query(
-            "UPDATE units SET temp_min = NULL, temp_max = NULL, updated_at = now()
-             WHERE organization_id = $1 AND id = $2",
-        )
-        .bind(uuid(tx.organization().as_bytes()))
-        .bind(uuid(unit.as_bytes()))
-        .execute(tx.connection())
-        .await
-        .map_err(StoreError::step("take a unit's limits in short away"))?;
+    let is_changed = |kind| changes.iter().any(|change| change.slot == Slot::of(kind));
+    // A slot that is written says all of it, also what the unit no longer says at all.
+    take_short_away(tx, SHORT.map(|(kind, _)| if is_changed(kind) { vec![unit] } else { Vec::new() }))
+        .await?;
+    let rules: Vec<Rule> =
+        changes.iter().map(|change| Rule { unit, slot: change.slot, words: new.clone() }).collect();
+    keep(tx, &rules).await?;
+    for change in &changes {
+        remember(tx, unit, change, by).await?;
     }
     Ok(changes)
 }
@@ -350,11 +306,12 @@ pub async fn change(
 async fn exists(tx: &mut TenantTx, unit: UnitId, slot: Slot) -> Result<bool, StoreError> {
     let found = query(
         "SELECT 1 FROM alert_rules
-         WHERE organization_id = $1 AND unit_id = $2 AND alert_type::text = $3 AND tier = 0 AND is_enabled LIMIT 1",
+         WHERE organization_id = $1 AND unit_id = $2 AND alert_type::text = $3 AND tier = $4 AND is_enabled LIMIT 1",
     )
     .bind(uuid(tx.organization().as_bytes()))
     .bind(uuid(unit.as_bytes()))
-    .bind(slot.alert_type().word())
+    .bind(slot.kind.word())
+    .bind(i16::from(slot.tier))
     .fetch_optional(tx.connection())
     .await
     .map_err(StoreError::step("look a rule up"))?;
@@ -370,15 +327,16 @@ async fn remember(
     query(
         "INSERT INTO alert_rules_history (organization_id, alert_rule_id, changed_by, change_type, old_values, new_values)
          SELECT $1, r.id, $4, $5, $6, $7 FROM alert_rules r
-         WHERE r.organization_id = $1 AND r.unit_id = $2 AND r.alert_type::text = $3 AND r.tier = 0 AND r.is_enabled",
+         WHERE r.organization_id = $1 AND r.unit_id = $2 AND r.alert_type::text = $3 AND r.tier = $8 AND r.is_enabled",
     )
     .bind(uuid(tx.organization().as_bytes()))
     .bind(uuid(unit.as_bytes()))
-    .bind(change.slot.alert_type().word())
+    .bind(change.slot.kind.word())
     .bind(by.map(|person| uuid(person.as_bytes())))
     .bind(if change.old.is_null() { "created" } else { "updated" })
     .bind(Some(&change.old).filter(|old| !old.is_null()))
     .bind(&change.new)
+    .bind(i16::from(change.slot.tier))
     .execute(tx.connection())
     .await
     .map(|_| ())

@@ -108,7 +108,7 @@ impl Replay {
             _ => replay::run(site, from, to, options),
         };
         match done {
-            Ok(summary) => Ok(say(&summary)?),
+            Ok(summary) => Ok(say(&summary, other.is_none())?),
             // Whoever reads has seen enough, as `head` has.
             Err(ReplayError::Write(fault)) if fault.kind() == ErrorKind::BrokenPipe => Ok(()),
             Err(fault) => Err(fault.into()),
@@ -116,10 +116,13 @@ impl Replay {
     }
 }
 
-fn say(summary: &Summary) -> std::io::Result<()> {
+fn say(summary: &Summary, with_pages: bool) -> std::io::Result<()> {
     let Summary { lines, malformed, late, beyond, written } = summary;
     let mut to = std::io::stderr().lock();
-    write!(to, "replayed {lines} lines: {} lines follow, {} of them pages", written.lines, written.pages)?;
+    write!(to, "replayed {lines} lines: {} lines follow", written.lines)?;
+    if with_pages {
+        write!(to, ", {} of them call somebody", written.pages)?;
+    }
     if *malformed > 0 {
         write!(to, "; {malformed} lines were wrong and left out")?;
     }

@@ -1,13 +1,14 @@
 //! The rehearsal: what the last day would have been under other rules. Pure.
 //!
 //! Owns the tally and the verdict. The same engine folds the same records twice, once under the rules in force and once
-//! under those proposed, so that both are judged by what they would have done. A limit that a unit would have broken
+//! under those proposed, and what either would have done is compared as a replay compares it. A limit that a unit would have broken
 //! most of the day, or an alarm that would have come again and again, is most likely a slip of the finger.
 
+use crate::comparison::{Comparison, Each, Side};
 use crate::site::Site;
 use frostguard_shared::ids::{PointId, UnitId};
 use frostguard_shared::quantity::CentiCelsius;
-use frostguard_shared::rules::{AlertChange, Effect, Input, Record, SiteRules, State, refold, step};
+use frostguard_shared::rules::{Effect, Input, Record, SiteRules, State, refold, step};
 use frostguard_shared::time::{DurationMs, RuleMs};
 use std::collections::BTreeMap;
 
@@ -16,7 +17,7 @@ pub const REACH: DurationMs = DurationMs::minutes(24 * 60);
 /// What is known of a unit over less than this says nothing of a day.
 const SPAN_MIN: DurationMs = DurationMs::minutes(60);
 /// More alerts of one unit in a day are no news but noise, unless it was as loud already.
-const ALERTS_MAX: u32 = 12;
+const ALERTS_MAX: u64 = 12;
 
 /// What was seen of one unit.
 #[derive(Clone, Copy, Debug)]
@@ -32,8 +33,8 @@ struct Tally {
 
 /// One side of the comparison.
 struct Run {
+    side: Side,
     state: State,
-    alerts: BTreeMap<UnitId, u32>,
 }
 
 /// The last day under the rules in force and under those proposed.
@@ -41,29 +42,26 @@ pub struct Rehearsal {
     from: RuleMs,
     before: Run,
     after: Run,
+    comparison: Comparison,
     tallies: BTreeMap<UnitId, Tally>,
 }
 
 impl Run {
-    fn new(snapshot: State, rules: &SiteRules) -> Self {
+    fn new(side: Side, snapshot: State, rules: &SiteRules) -> Self {
         let record = Record::rules(snapshot.frontier(), rules.clone());
         // What ends by the change itself is no part of the day.
         let (state, _) = step(snapshot, &record);
-        Self { state, alerts: BTreeMap::new() }
+        Self { side, state }
     }
 
-    fn take(&mut self, records: Vec<Record>, from: RuleMs) {
+    fn take(&mut self, records: Vec<Record>, from: RuleMs, comparison: &mut Comparison) {
         let frontier = self.state.frontier();
         let records = records.into_iter().filter(|record| record.at >= frontier).collect();
         let (state, effects) = refold(std::mem::take(&mut self.state), records);
         self.state = state;
-        for effect in effects {
-            if let Effect::Alert { at, episode, change, .. } = effect
-                // One that comes back sounds again.
-                && matches!(change, AlertChange::Raised { .. } | AlertChange::Relapsed { .. })
-                && at >= from
-            {
-                *self.alerts.entry(episode.unit).or_default() += 1;
+        for effect in &effects {
+            if matches!(effect, Effect::Alert { at, .. } if *at >= from) {
+                comparison.take(self.side, effect);
             }
         }
     }
@@ -72,19 +70,20 @@ impl Run {
 impl Rehearsal {
     /// Begins from a snapshot of the rules' state; what lies before `from` only leads up to the day.
     pub fn new(snapshot: State, from: RuleMs, in_force: &SiteRules, proposed: &SiteRules) -> Self {
-        let before = Run::new(snapshot.clone(), in_force);
-        let after = Run::new(snapshot, proposed);
-        Self { from, before, after, tallies: BTreeMap::new() }
+        let before = Run::new(Side::Site, snapshot.clone(), in_force);
+        let after = Run::new(Side::Other, snapshot, proposed);
+        let comparison = Comparison::default();
+        Self { from, before, after, comparison, tallies: BTreeMap::new() }
     }
 
     /// Takes records that follow those taken before.
     pub fn take(&mut self, records: Vec<Record>) {
         // The assignments in these records must be known before their values are counted.
-        self.before.take(records.clone(), self.from);
+        self.before.take(records.clone(), self.from, &mut self.comparison);
         for record in &records {
             self.count(record);
         }
-        self.after.take(records, self.from);
+        self.after.take(records, self.from, &mut self.comparison);
     }
 
     fn count(&mut self, record: &Record) {
@@ -128,8 +127,8 @@ impl Rehearsal {
 
     /// Why the proposed rules cannot be meant, if the day says so; time passes until `now` first.
     pub fn verdict(mut self, now: RuleMs, site: &Site) -> Option<String> {
-        self.before.take(vec![Record::tick(now)], self.from);
-        self.after.take(vec![Record::tick(now)], self.from);
+        self.before.take(vec![Record::tick(now)], self.from, &mut self.comparison);
+        self.after.take(vec![Record::tick(now)], self.from, &mut self.comparison);
         site.units.iter().find_map(|unit| {
             let broken = self.tallies.get(&unit.id).and_then(|tally| mostly_outside(tally, &unit.name));
             broken.or_else(|| self.noisy(unit.id, &unit.name))
@@ -137,11 +136,12 @@ impl Rehearsal {
     }
 
     fn noisy(&self, unit: UnitId, name: &str) -> Option<String> {
-        let of = |run: &Run| run.alerts.get(&unit).copied().unwrap_or(0);
-        let (before, after) = (of(&self.before), of(&self.after));
+        let figures = self.comparison.figures(unit);
+        let Each { site: before, other: after } = figures.alarms;
+        let Each { site: calls_before, other: calls_after } = figures.pages;
         (after > ALERTS_MAX && after > before.saturating_mul(2)).then(|| {
             format!(
-                "\"{name}\" would have alarmed {after} times in the last day, and has {before} times as it is"
+                "\"{name}\" would have alarmed {after} times in the last day and called somebody {calls_after} times, and has {before} times and {calls_before} as it is"
             )
         })
     }

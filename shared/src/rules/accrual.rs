@@ -186,10 +186,12 @@ impl Accrual {
     /// When the longest excursion that anything can hold back is reached.
     pub(super) fn capped_at(&self, now: RuleMs, rule: &ThermalRule) -> Option<RuleMs> {
         let (since, cap) = (self.since?, rule.cap()?);
-        match rule.trigger.value {
-            Trigger::Consecutive => Some(since + cap),
-            Trigger::Cumulative => self.running.then(|| self.reaches(now, cap)),
-        }
+        let own = since + cap;
+        let rolling = match rule.trigger.value {
+            Trigger::Cumulative if self.running => Some(self.reaches(now, cap)),
+            Trigger::Cumulative | Trigger::Consecutive => None,
+        };
+        Some(rolling.map_or(own, |rolling| rolling.min(own)))
     }
 
     /// Whether what was due is really reached: a cumulative search may have ended early.

@@ -180,9 +180,8 @@ impl UnitState {
         let severity =
             self.rules.limits.get(tier).map_or(Severity::Warning, |rule| rule.telling.severity.value);
         match made {
-            Move::Confirms | Move::Relapses => {
-                self.raise(key, at, Cause::of(severity, tier), why, scene);
-            }
+            Move::Confirms => self.raise(key, at, Cause::of(severity, tier), why, scene),
+            Move::Relapses => self.raise(key, at, Cause::returning(severity, tier), why, scene),
             Move::Clears => self.clear(side.condition(), at, why, scene),
             Move::Ends => self.forget_done(),
             Move::Stays | Move::Begins | Move::Passes => {}
@@ -263,7 +262,9 @@ impl UnitState {
         };
         let (cap, trigger) = (rule.cap().unwrap_or_default(), rule.trigger.value);
         let excursion = point.side_mut(side);
-        let reached = excursion.tiers.get(tier).is_some_and(|tier| tier.has_reached(at, cap, trigger));
+        let reached = excursion.tiers.get(tier).is_some_and(|tier| {
+            tier.since.is_some_and(|since| at - since >= cap) || tier.has_reached(at, cap, trigger)
+        });
         if !reached || excursion.capped {
             return;
         }

@@ -57,8 +57,8 @@ pub(super) struct Gate {
     held: Option<Sample>,
     /// Since when the believed value is the same.
     same_since: Option<RuleMs>,
-    /// The outermost value since the last turn, and whether it is going up.
-    extreme: Option<(CentiCelsius, bool)>,
+    /// The outermost value since the last turn, and whether it is going up, once that is known.
+    extreme: Option<(CentiCelsius, Option<bool>)>,
     turns: [Option<RuleMs>; TURNS],
 }
 
@@ -132,19 +132,21 @@ impl Gate {
             self.same_since = Some(at);
         }
         self.believed = Some((at, value));
-        match self.extreme {
-            None => self.extreme = Some((value, true)),
-            Some((extreme, up)) => {
-                let back = if up {
-                    extreme.hundredths() - value.hundredths()
-                } else {
-                    value.hundredths() - extreme.hundredths()
-                };
+        let Some((extreme, up)) = self.extreme else {
+            self.extreme = Some((value, None));
+            return;
+        };
+        let risen = value.hundredths() - extreme.hundredths();
+        match up {
+            None if risen.abs() >= TURN => self.extreme = Some((value, Some(risen > 0))),
+            None => {}
+            Some(up) => {
+                let back = if up { -risen } else { risen };
                 if back >= TURN {
-                    self.extreme = Some((value, !up));
+                    self.extreme = Some((value, Some(!up)));
                     self.turns = [self.turns[1], self.turns[2], Some(at)];
                 } else if back < 0 {
-                    self.extreme = Some((value, up));
+                    self.extreme = Some((value, Some(up)));
                 }
             }
         }

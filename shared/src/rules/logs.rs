@@ -98,15 +98,14 @@ impl UnitState {
         }
     }
 
-    /// Ends that a log is missing, if by what is known now none is.
+    /// Ends that a log is missing or overdue, if by what is known now it is not.
     pub(super) fn relieve(&mut self, at: RuleMs, scene: &mut Scene<'_>) {
         let before = self.manual.pressing;
-        if before == Pressing::No || !self.manual.is_satisfied(&self.rules, self.listened(), at) {
-            return;
-        }
-        self.manual.pressing = Pressing::No;
+        let Some(after) = self.manual.eased(&self.rules, self.listened(), at) else { return };
+        self.manual.pressing = after;
         let why = why::log_no_longer_missing();
-        self.transition(at, None, Region::Manual, [before.word(), "ok"], why.clone(), scene);
+        let words = [before.word(), after.word()];
+        self.transition(at, None, Region::Manual, words, why.clone(), scene);
         self.clear(Condition::ManualMissed, at, why, scene);
     }
 }

@@ -91,9 +91,17 @@ impl Manual {
         }
     }
 
-    /// True if by what is known now nothing is missing at `at`.
-    pub(super) fn is_satisfied(&self, rules: &UnitRules, sensors: Option<Listened>, at: RuleMs) -> bool {
-        self.due_at(rules, sensors).is_none_or(|due| due > at)
+    /// How pressing it is by what is known at `at`, if that is less than it was.
+    pub(super) fn eased(&self, rules: &UnitRules, sensors: Option<Listened>, at: RuleMs) -> Option<Pressing> {
+        let due = self.due_at(rules, sensors);
+        let is_due = due.is_some_and(|due| due <= at);
+        let is_overdue = due.is_some_and(|due| due + rules.manual.grace.value <= at);
+        match self.pressing {
+            Pressing::No => None,
+            Pressing::Due => (!is_due).then_some(Pressing::No),
+            Pressing::Overdue(_) if is_overdue => None,
+            Pressing::Overdue(_) => Some(if is_due { Pressing::Due } else { Pressing::No }),
+        }
     }
 
     /// Notes a log. One that was taken before the fixed time that waits for one is not what it waits for.

@@ -24,12 +24,19 @@ pub(super) struct Cause {
     tier: u8,
     /// Nothing holds it back, and whoever is on it has to look again.
     demands: bool,
+    /// It had ended, and comes back.
+    returns: bool,
 }
 
 impl Cause {
     /// A rule of so much severity.
     pub(super) fn of(severity: Severity, tier: usize) -> Self {
-        Self { severity, tier: u8::try_from(tier).unwrap_or_default(), demands: false }
+        Self { severity, tier: u8::try_from(tier).unwrap_or_default(), demands: false, returns: false }
+    }
+
+    /// The same, of what had ended and comes back.
+    pub(super) fn returning(severity: Severity, tier: usize) -> Self {
+        Self { returns: true, ..Self::of(severity, tier) }
     }
 
     /// An excursion that has lasted for as long as anything may hold it back.
@@ -151,7 +158,7 @@ impl UnitState {
             self.upgrade(place, at, cause, why, scene);
             return;
         }
-        let watched = self.is_recovering(episode.condition);
+        let watched = cause.returns || self.is_recovering(episode.condition);
         let before = self
             .alerts
             .iter()
@@ -333,7 +340,7 @@ impl UnitState {
         for place in 0..self.alerts.len() {
             let Some((key, alert)) = self.alerts.get(place).copied() else { return };
             if key.condition.is_thermal() && alert.is_active() && alert.severity < Severity::Critical {
-                let cause = Cause { severity: Severity::Critical, tier: alert.tier, demands: false };
+                let cause = Cause::of(Severity::Critical, usize::from(alert.tier));
                 self.upgrade(place, at, cause, why::neighbour(), scene);
             }
         }
@@ -365,9 +372,7 @@ impl UnitState {
         }
         self.manual.shift(jump);
         self.shelved = self.shelved.map(|until| until + jump);
-        if self.is_masking() {
-            self.mask_skipped = self.mask_skipped + jump;
-        }
+        self.mask_from = self.banked + jump;
         self.defrosting.shift(jump);
     }
 }

@@ -120,7 +120,7 @@ impl State {
         let unit = self.unit(unit)?;
         let mut mask = unit.mask;
         if unit.is_masking() {
-            mask.spend(DurationMs((self.frontier - unit.banked).0.max(0)));
+            mask.spend((self.frontier - unit.banked.max(unit.mask_from)).max(DurationMs(0)));
         }
         mask.renew(self.frontier, &self.calendar);
         Some(mask.left(&unit.rules.door))

@@ -77,8 +77,8 @@ pub(super) struct UnitState {
     pub(super) manual: Manual,
     pub(super) mask: Mask,
     pub(super) mask_ends: Option<RuleMs>,
-    /// How much of the time to come is a jump of the axis, in which a door excuses nothing.
-    pub(super) mask_skipped: DurationMs,
+    /// The far end of the last jump of the axis: time before it is no elapsed time, and spends nothing of the budget.
+    pub(super) mask_from: RuleMs,
     pub(super) defrosting: Defrosting,
     pub(super) shelved: Option<RuleMs>,
     pub(super) unguarded: Option<RuleMs>,
@@ -99,7 +99,7 @@ impl UnitState {
             manual: Manual::default(),
             mask: Mask::default(),
             mask_ends: None,
-            mask_skipped: DurationMs(0),
+            mask_from: RuleMs::default(),
             defrosting: Defrosting::default(),
             shelved: None,
             unguarded: None,
@@ -242,9 +242,7 @@ impl UnitState {
         if length.0 > 0 && self.has_open_excursion() {
             let classes = self.classes();
             if self.is_masking() {
-                let skipped = self.mask_skipped.min(length);
-                self.mask_skipped = DurationMs(self.mask_skipped.0 - skipped.0);
-                self.mask.spend(DurationMs(length.0 - skipped.0));
+                self.mask.spend((at - self.banked.max(self.mask_from)).max(DurationMs(0)));
             }
             for point in &mut self.points {
                 point.warm.bank(length, |tier| classes.get(tier).copied().unwrap_or(Class::Closed));
@@ -304,7 +302,7 @@ impl UnitState {
             return None;
         }
         let exhausted =
-            self.is_masking().then(|| self.banked + self.mask_skipped + self.mask.left(&self.rules.door));
+            self.is_masking().then(|| self.banked.max(self.mask_from) + self.mask.left(&self.rules.door));
         let renewed = self.mask_ends.filter(|_| self.is_surely_open());
         let defrost = [self.defrosting.signalled, self.defrosting.changes];
         defrost.into_iter().chain([exhausted, renewed]).flatten().min()

@@ -20,7 +20,7 @@ fn open_in_state(folding: &Folding) -> BTreeSet<EpisodeKey> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::config(96))]
 
     /// I9.
     #[test]

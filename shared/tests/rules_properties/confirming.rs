@@ -99,7 +99,7 @@ fn severity_of(folding: &Folding, condition: Condition) -> Option<Severity> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(96))]
+    #![proptest_config(crate::config(96))]
 
     /// I1.
     #[test]

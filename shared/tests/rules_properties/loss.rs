@@ -35,7 +35,7 @@ fn ranks(history: &History) -> [u8; 2] {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(128))]
+    #![proptest_config(crate::config(128))]
 
     /// I5, for data, power and clock.
     #[test]

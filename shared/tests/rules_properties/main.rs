@@ -14,3 +14,11 @@ mod loss;
 mod masks;
 mod site;
 mod tightening;
+
+use proptest::test_runner::Config;
+
+/// So many cases of 256, or as large a part of what `PROPTEST_CASES` asks for.
+fn config(share: u32) -> Config {
+    let all = Config::default();
+    Config { cases: (all.cases * share).div_ceil(256), ..all }
+}

@@ -99,7 +99,7 @@ fn excused(history: &History, closed: i64, open: i64) -> Vec<Excused> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(32))]
+    #![proptest_config(crate::config(32))]
 
     /// I8, by the clock.
     #[test]

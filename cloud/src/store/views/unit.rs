@@ -3,7 +3,8 @@
 use super::{At, Behind, Placed, Position, Slice, UnitStatus, UnitType, own, rows};
 use crate::store::{StoreError, TenantTx, query, rules};
 use frostguard_shared::ids::{SiteId, UnitId};
-use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::AlertType;
+use frostguard_shared::rules::field::{RuleField, Setting, Slot};
 use frostguard_shared::rules::inherit::resolve;
 use serde::Serialize;
 use sqlx::FromRow;
@@ -164,8 +165,11 @@ async fn complete(tx: &mut TenantTx, units: &mut [Unit]) -> Result<(), StoreErro
         .iter()
         .map(|said| {
             let resolved = resolve(said.kind, &said.scopes);
-            let limits = [resolved.min, resolved.max];
-            (said.unit, limits.map(|limit| limit.in_force.value.map(CentiCelsius::hundredths)))
+            let limit = |field| match resolved.get(Slot::of(AlertType::AlarmActive), field)?.in_force.value? {
+                Setting::Celsius(limit) => Some(limit.hundredths()),
+                _ => None,
+            };
+            (said.unit, [limit(RuleField::TempMin), limit(RuleField::TempMax)])
         })
         .collect();
     for (unit, id) in units.iter_mut().zip(ids) {
