@@ -189,6 +189,7 @@ impl Accrual {
         let own = since + cap;
         let rolling = match rule.trigger.value {
             Trigger::Cumulative if self.running => Some(self.reaches(now, cap)),
+            Trigger::Cumulative if self.cumulated(now) >= cap => Some(now),
             Trigger::Cumulative | Trigger::Consecutive => None,
         };
         Some(rolling.map_or(own, |rolling| rolling.min(own)))

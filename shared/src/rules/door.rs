@@ -177,16 +177,11 @@ fn due(since: RuleMs, length: DurationMs, rule: &DoorRule, calendar: &Calendar) 
 pub(super) struct Mask {
     day: Option<Day>,
     used: DurationMs,
-    /// After a downtime of unknown length there is no new budget until the clock is trusted.
-    stopped: bool,
 }
 
 impl Mask {
     /// What is left of the budget.
     pub(super) fn left(&self, rule: &DoorRule) -> DurationMs {
-        if self.stopped {
-            return DurationMs(0);
-        }
         DurationMs((rule.mask_per_day.value.0 - self.used.0).max(0))
     }
 
@@ -201,13 +196,7 @@ impl Mask {
         }
         let today = calendar.day(at);
         if self.day.is_none_or(|day| today > day) {
-            *self = Self { day: Some(today), used: DurationMs(0), stopped: false };
+            *self = Self { day: Some(today), used: DurationMs(0) };
         }
-        self.stopped = false;
-    }
-
-    /// Nobody knows how long the hub was down.
-    pub(super) fn stop(&mut self, calendar: &Calendar) {
-        self.stopped = !calendar.is_trusted();
     }
 }

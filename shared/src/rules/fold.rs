@@ -231,7 +231,7 @@ impl Fold {
     fn excuse(&mut self, length: DurationMs) {
         for unit in &mut self.state.units {
             for point in &mut unit.points {
-                point.data.shift(length);
+                point.data.excuse(length);
                 point.instrument.shift(length);
             }
         }
@@ -294,7 +294,6 @@ impl UnitState {
             point.cold.after_unknown_downtime();
             point.door.forget();
         }
-        self.mask.stop(scene.calendar);
         if self.shelved.is_some() {
             scene.effects.push(Effect::ShelveEnded { at, unit: self.id });
             self.unshelve(at, scene);

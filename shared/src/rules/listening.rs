@@ -91,7 +91,15 @@ impl Data {
         };
     }
 
-    /// Time passed in which nobody listened, or the axis jumped: neither is silence of the sensor.
+    /// Time passed in which nobody listened, which is no silence of the sensor; but one that was lost before it has
+    /// nothing left that could run.
+    pub(super) fn excuse(&mut self, unheard: DurationMs) {
+        if !matches!(self.heard, Heard::Lost(_)) {
+            self.shift(unheard);
+        }
+    }
+
+    /// The axis jumped, or nobody listened: neither is silence of the sensor.
     pub fn shift(&mut self, unheard: DurationMs) {
         self.last = self.last + unheard;
     }
