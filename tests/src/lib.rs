@@ -7,6 +7,7 @@ pub mod chance;
 pub mod chromium;
 pub mod clock;
 pub mod cloud;
+pub mod day;
 pub mod demo;
 pub mod error;
 pub mod havoc;

@@ -90,12 +90,25 @@ impl World {
     /// # Errors
     /// When any part does not come up.
     pub fn start_with(state: &Path, site: &str) -> Result<World, SiteError> {
+        World::build(state, site, None)
+    }
+
+    /// The same world with one more unit beside the others.
+    ///
+    /// # Errors
+    /// When any part does not come up.
+    pub fn start_beside(state: &Path, site: &str, more: Furnished) -> Result<World, SiteError> {
+        World::build(state, site, Some(more))
+    }
+
+    fn build(state: &Path, site: &str, more: Option<Furnished>) -> Result<World, SiteError> {
         let tag = Sensor::Bthome { mac: "A4:C1:38:00:00:01".to_owned() };
         let node = Sensor::Lht65 { dev_eui: "a84041ffff123456".to_owned() };
-        let units = vec![
+        let mut units = vec![
             Furnished::plain(FREEZER, Plant::WALK_IN_FREEZER, tag),
             Furnished::plain(FRIDGE, Plant::FRIDGE, node),
         ];
+        units.extend(more);
         let application = NetworkServer::APPLICATION;
         World::furnish(state, Furnishing { document: site, units, pace: PACE, application, topic: TOPIC })
     }

@@ -4,10 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use frostguard_shared::chain::Hash;
-use frostguard_shared::event::{Fact, OldEpoch, Subject};
+use frostguard_shared::event::{Actor, ActorKind, Fact, OldEpoch, Subject};
 use frostguard_shared::ids::AlertId;
 use frostguard_shared::reading::Door;
-use frostguard_shared::time::WallMs;
+use frostguard_shared::rules::{Provenance, Severity, Why};
+use frostguard_shared::time::{RuleMs, WallMs};
 use frostguard_shared::wire::live::{self, Live};
 use frostguard_shared::wire::record::{EventItem, Gap, Missing};
 use frostguard_shared::wire::{Head, PACKED_MAX, Reason, path, to_bytes};
@@ -41,6 +42,8 @@ promises! {
     a_told_gap_counts_for_the_cursor_and_its_seal_is_never_called_good,
     an_event_that_is_none_or_names_what_is_not_ours_is_kept_and_noticed_and_the_chain_goes_on,
     an_alert_has_its_true_times_and_is_done_when_it_is_both_cleared_and_acknowledged,
+    the_word_for_an_alert_follows_from_its_four_facts,
+    a_log_by_hand_is_a_row_with_its_person_and_the_time_at_which_it_was_read,
     hours_and_the_latest_are_those_of_the_readings,
     what_is_no_batch_of_this_hub_is_refused_by_its_reason_and_changes_nothing,
     a_gap_told_again_longer_leaves_no_number_unaccounted_for,
@@ -311,6 +314,64 @@ fn an_alert_has_its_true_times_and_is_done_when_it_is_both_cleared_and_acknowled
     let last = recorder.events_batch(recorder.events(), recorder.events());
     world.send(&world.ours, path::EVENTS, &last).unwrap();
     assert_eq!(world.ask("SELECT status, resolved_at IS NOT NULL FROM alerts").unwrap(), "resolved|t");
+}
+
+fn the_word_for_an_alert_follows_from_its_four_facts(world: &IngestWorld) {
+    let mut recorder = world.ours.recorder();
+    let (probe, alert) = (world.ours.probes[0], AlertId::from_bytes([0xC2; 16]));
+    let (_, episode) = recorder.raise(&probe, alert);
+    let subject = Subject {
+        unit: Some(probe.unit),
+        point: Some(probe.point),
+        alert: Some(alert),
+        ..Subject::default()
+    };
+    let actor = Actor { kind: ActorKind::Person, id: Some(world.ours.person) };
+    let since_ms = RuleMs(recorder.now_ms);
+    let stands = |recorder: &Recorder| {
+        let last = recorder.events();
+        world.send(&world.ours, path::EVENTS, &recorder.events_batch(last, last)).unwrap();
+        let row = "SELECT status, severity, escalation_level, cleared_at IS NOT NULL, resolved_by IS NOT NULL FROM alerts";
+        world.ask(row).unwrap()
+    };
+    let first = recorder.events();
+    world.send(&world.ours, path::EVENTS, &recorder.events_batch(1, first)).unwrap();
+    recorder.event(Fact::AlertEscalated { episode, level: 1, since_ms }, subject);
+    assert_eq!(stands(&recorder), "escalated|critical|1|f|f");
+    recorder.acknowledge(&probe, alert, episode, world.ours.person);
+    assert_eq!(stands(&recorder), "acknowledged|critical|1|f|f");
+    let why = Why::because("too warm for an hour").by("max_excursion_minutes", 3_600_000, Provenance::System);
+    recorder.event(Fact::AlertUpgraded { episode, severity: Severity::Critical, since_ms, why }, subject);
+    assert_eq!(stands(&recorder), "escalated|critical|1|f|f", "whoever was on it has to look again");
+    recorder.clear(&probe, alert, episode);
+    assert_eq!(stands(&recorder), "resolved|critical|1|t|f", "it is over, and somebody had been on it");
+    let why = Why::because("out of range again");
+    recorder.event(Fact::AlertRelapsed { episode, since_ms, why }, subject);
+    assert_eq!(stands(&recorder), "escalated|critical|1|f|f");
+    recorder.clear(&probe, alert, episode);
+    stands(&recorder);
+    recorder.event_by(Fact::AlertResolved { episode }, subject, Some(actor));
+    assert_eq!(stands(&recorder), "resolved|critical|1|t|t");
+}
+
+fn a_log_by_hand_is_a_row_with_its_person_and_the_time_at_which_it_was_read(world: &IngestWorld) {
+    let mut recorder = world.ours.recorder();
+    let subject = Subject { unit: Some(world.ours.probes[0].unit), ..Subject::default() };
+    let actor = Actor { kind: ActorKind::Person, id: Some(world.ours.person) };
+    for (temperature_centi_c, taken) in [(Some(-1_830), 60_000), (None, 120_000)] {
+        let note = temperature_centi_c.map(|_| "by the door".to_owned());
+        let fact = Fact::ManualLogRecorded { temperature_centi_c, taken_ms: RuleMs(BEGAN_MS + taken), note };
+        recorder.event_by(fact, subject, Some(actor));
+    }
+    send_all(world, &recorder, 4_096);
+    let rows = "SELECT temperature, notes, profile_id, (extract(epoch FROM recorded_at) * 1000)::bigint
+        FROM manual_temperature_logs ORDER BY recorded_at";
+    let person = world.ours.person;
+    let expected =
+        format!("-18.30|by the door|{person}|{}\n||{person}|{}", BEGAN_MS + 60_000, BEGAN_MS + 120_000);
+    assert_eq!(world.ask(rows).unwrap(), expected);
+    let latest = "SELECT (extract(epoch FROM last_manual_log_at) * 1000)::bigint FROM unit_latest";
+    assert_eq!(world.ask(latest).unwrap(), (BEGAN_MS + 120_000).to_string());
 }
 
 fn hours_and_the_latest_are_those_of_the_readings(world: &IngestWorld) {

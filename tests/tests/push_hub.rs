@@ -112,8 +112,7 @@ impl Far {
         self.document(version, move |unit, rules| {
             if unit == name {
                 let value = CentiCelsius::new(hundredths).unwrap();
-                let field = Field { value, provenance: Provenance::Site };
-                rules.thermal.as_mut().unwrap().max = Some(field);
+                rules.limits[0].max = Field { value: Some(value), provenance: Provenance::Site };
             }
         })
     }
@@ -324,7 +323,7 @@ fn what_cannot_be_meant_is_refused_with_its_word_and_what_waits_takes_effect_by_
         .wait_status("it is durable", SOON, |s| s["cloud"]["readings"]["last"].as_u64() >= Some(12))
         .unwrap();
     let (key, stranger) = (far.cloud.key.clone(), SecretKey::from_seed(&[8; 32]));
-    let silent = far.document(2, |_, rules| rules.thermal = None);
+    let silent = far.document(2, |_, rules| *rules = UnitRules::default());
     let foreign = Document { hub: HubId::from_bytes([9; 16]), ..far.limit(9, "Fridge", 700) };
     let cases = [
         (9, far.limit(9, "Fridge", 700).signed(&stranger), "unsigned"),

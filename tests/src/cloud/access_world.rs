@@ -13,8 +13,8 @@ use frostguard_cloud::store::{Database as CloudDatabase, Duty, StoreError, opera
 use frostguard_shared::chain::{Hash, genesis};
 use frostguard_shared::ids::{DeviceId, EpochId, HubId, OrganizationId, PersonId, PointId, SiteId, UnitId};
 use frostguard_shared::point::{Channel, Role};
-use frostguard_shared::quantity::{CentiCelsius, CentiDegrees};
-use frostguard_shared::rules::{Field, Severity, SilenceRule, ThermalRule, UnitRules};
+use frostguard_shared::quantity::CentiCelsius;
+use frostguard_shared::rules::{Field, Severity, Telling, ThermalRule, UnitRules};
 use frostguard_shared::signature::{PublicKey, SecretKey, Signature, enrol_text, login_text};
 use frostguard_shared::time::DurationMs;
 use frostguard_shared::wire::login::{
@@ -68,18 +68,14 @@ impl HandmadeHub {
     pub fn new(number: u8) -> Self {
         let (hub, epoch) = (HubId::from_bytes(id(number, 1)), EpochId::from_bytes(id(number, 2)));
         let unit = UnitId::from_bytes(id(number, 3));
-        let rules = UnitRules {
-            thermal: Some(ThermalRule {
-                min: None,
-                max: Some(Field::unit(CentiCelsius::literal(-1_500))),
-                inclusive: false,
-                hysteresis: Field::system(CentiDegrees::HALF_A_DEGREE),
-                delay: Field::unit(DurationMs::seconds(300)),
-                off_delay: Field::system(DurationMs::minutes(10)),
-                severity: Field::unit(Severity::Critical),
-            }),
-            silence: SilenceRule::DEFAULT,
-        };
+        let telling = Telling { severity: Field::unit(Severity::Critical), ..Telling::DEFAULT };
+        let rules = UnitRules::of_limits(ThermalRule {
+            telling,
+            min: Field::unit(None),
+            max: Field::unit(Some(CentiCelsius::literal(-1_500))),
+            delay: Field::unit(DurationMs::seconds(300)),
+            ..ThermalRule::DEFAULT
+        });
         let site = Site {
             id: SiteId::from_bytes(id(number, 4)),
             name: "At the hub".into(),

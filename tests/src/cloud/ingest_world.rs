@@ -15,7 +15,7 @@ use frostguard_cloud::store::Database as CloudDatabase;
 use frostguard_cloud::watch::Pace;
 use frostguard_shared::ids::{DeviceId, EpochId, HubId, PersonId, PointId, SiteId, UnitId};
 use frostguard_shared::point::{Channel, Role};
-use frostguard_shared::rules::{SilenceRule, UnitRules};
+use frostguard_shared::rules::UnitRules;
 use frostguard_shared::signature::{PublicKey, SecretKey};
 use frostguard_shared::wire::record::Acknowledged;
 use frostguard_shared::wire::site::{self, Site};
@@ -131,8 +131,7 @@ impl Tenant {
 
     /// What its hub tells of its site: a unit and a device for each of these probes.
     pub fn site(&self, probes: &[Probe]) -> Site {
-        let rules = UnitRules { thermal: None, silence: SilenceRule::DEFAULT };
-        let rules = serde_json::to_string(&rules).unwrap_or_default();
+        let rules = serde_json::to_string(&UnitRules::default()).unwrap_or_default();
         let units = probes.iter().map(|probe| site::Unit {
             id: probe.unit,
             name: "Unit".into(),

@@ -44,15 +44,30 @@ struct Placed {
 
 #[derive(Clone, Debug, Default)]
 struct Alert {
-    fixed: String,
+    kind: String,
+    severity: String,
+    about: String,
     triggered: i64,
-    status: &'static str,
     quiet: Option<i64>,
     acknowledged: Option<i64>,
     by: String,
     until: Option<i64>,
     cleared: Option<i64>,
     resolved: Option<i64>,
+    done_by: String,
+    level: i64,
+    escalated: Option<i64>,
+}
+
+impl Alert {
+    fn status(&self) -> &'static str {
+        match (self.resolved, self.until, self.level) {
+            (Some(_), _, _) => "resolved",
+            (None, Some(_), _) => "acknowledged",
+            (None, None, 0) => "active",
+            (None, None, _) => "escalated",
+        }
+    }
 }
 
 /// What must be stored.
@@ -66,6 +81,8 @@ pub struct Expected {
     pub alerts: Vec<String>,
     /// Door events.
     pub doors: Vec<String>,
+    /// Logs by hand: `unit|person|temperature|note|taken`, sorted.
+    pub by_hand: Vec<String>,
     /// Seals: `first|last|count|root|event|matched`.
     pub seals: Vec<String>,
     points: BTreeMap<String, PointOf>,
@@ -108,6 +125,7 @@ impl Expected {
             cursors: cursors(journal),
             alerts: Vec::new(),
             doors: Vec::new(),
+            by_hand: Vec::new(),
             seals: Vec::new(),
             points: BTreeMap::new(),
             placed: Vec::new(),
@@ -128,6 +146,7 @@ impl Expected {
         }
         expected.alerts = alerts.iter().map(|(id, alert)| alert_line(id, alert)).collect();
         expected.doors = door_lines(doors);
+        expected.by_hand.sort();
         expected.seals.sort_by_key(|line| line.split('|').next().and_then(|first| first.parse::<u64>().ok()));
         for reading in &journal.readings {
             let recorded =
@@ -163,6 +182,12 @@ impl Expected {
                 device: text(fact, "device"),
                 state: text(data, "door"),
             }),
+            "manual_log.recorded/1" => {
+                let read = data["temperature_centi_c"].as_i64();
+                let (unit, person) = (text(fact, "unit"), text(&fact["actor"], "id"));
+                let (note, taken) = (text(data, "note"), wall(number(data, "taken_ms")));
+                self.by_hand.push(format!("{unit}|{person}|{}|{note}|{taken}", shown(read)));
+            }
             "unit.transition/1" => {
                 self.statuses.insert(text(fact, "unit"), text(data, "status"));
             }
@@ -267,7 +292,7 @@ fn cursors(journal: &Journal) -> Vec<String> {
     cursors
 }
 
-/// An alert is done when its condition has ended and somebody has acknowledged it.
+/// An alert is done when its condition has ended and somebody has acknowledged it, or said to be done with it.
 fn take_alert(alerts: &mut BTreeMap<String, Alert>, fact: &Value, wall: impl Fn(i64) -> i64) {
     let id = text(fact, "alert");
     let data = &fact["data"];
@@ -276,10 +301,11 @@ fn take_alert(alerts: &mut BTreeMap<String, Alert>, fact: &Value, wall: impl Fn(
     let kind = fact["type"].as_str().unwrap_or_default();
     if kind == "alert.raised/1" {
         let unit = text(data, "episode").split('/').next().unwrap_or_default().to_owned();
-        let words = ["alert_type", "severity", "condition", "episode"].map(|key| text(data, key)).join("|");
         let retro = if data["retro"] == true { "t" } else { "f" };
-        let fixed = format!("{unit}|{words}|{retro}");
-        alerts.insert(id, Alert { fixed, triggered: since, status: "active", ..Alert::default() });
+        let kind = format!("{unit}|{}", text(data, "alert_type"));
+        let about = format!("{}|{}|{retro}", text(data, "condition"), text(data, "episode"));
+        let severity = text(data, "severity");
+        alerts.insert(id, Alert { kind, severity, about, triggered: since, ..Alert::default() });
         return;
     }
     let Some(alert) = alerts.get_mut(&id) else { return };
@@ -289,22 +315,25 @@ fn take_alert(alerts: &mut BTreeMap<String, Alert>, fact: &Value, wall: impl Fn(
             alert.acknowledged = Some(at);
             alert.until = Some(wall(number(data, "until_ms")));
             alert.by = text(&fact["actor"], "id");
-            alert.resolved = alert.cleared.map(|_| at);
-            alert.status = if alert.cleared.is_some() { "resolved" } else { "acknowledged" };
+            alert.resolved = alert.cleared.map(|_| alert.resolved.unwrap_or(at));
         }
-        "alert.ack_expired/1" if alert.status == "acknowledged" => alert.status = "active",
+        "alert.ack_expired/1" => alert.until = None,
+        "alert.upgraded/1" => {
+            alert.severity = text(data, "severity");
+            // What lasted for as long as anything may hold it back is everybody's again.
+            if text(&data["why"]["basis"], "field") == "max_excursion_minutes" {
+                (alert.until, alert.quiet) = (None, None);
+            }
+        }
+        "alert.escalated/1" => (alert.level, alert.escalated) = (number(data, "level"), Some(since)),
+        "alert.resolved/1" => (alert.resolved, alert.done_by) = (Some(at), text(&fact["actor"], "id")),
         "alert.cleared/1" => {
             alert.cleared = Some(since);
-            if alert.acknowledged.is_some() {
-                alert.status = "resolved";
-                alert.resolved = Some(since);
-            }
+            alert.resolved = alert.acknowledged.map(|_| since);
         }
         "alert.relapsed/1" => {
             (alert.cleared, alert.resolved) = (None, None);
-            if alert.status == "resolved" {
-                alert.status = "acknowledged";
-            }
+            alert.done_by.clear();
         }
         _ => {}
     }
@@ -312,16 +341,21 @@ fn take_alert(alerts: &mut BTreeMap<String, Alert>, fact: &Value, wall: impl Fn(
 
 fn alert_line(id: &str, alert: &Alert) -> String {
     format!(
-        "{id}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
-        alert.fixed,
-        alert.status,
+        "{id}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}|{}",
+        alert.kind,
+        alert.severity,
+        alert.about,
+        alert.status(),
         alert.triggered,
         shown(alert.quiet),
         shown(alert.acknowledged),
         alert.by,
         shown(alert.until),
         shown(alert.cleared),
-        shown(alert.resolved)
+        shown(alert.resolved),
+        alert.done_by,
+        alert.level,
+        shown(alert.escalated)
     )
 }
 

@@ -43,6 +43,7 @@ pub fn compare(journal: &Journal, database: &Database, known: Known<'_>) -> Resu
         same("cursors", &expected.cursors, &stored.cursors),
         same("alerts", &expected.alerts, &stored.alerts),
         same("door events", &expected.doors, &stored.doors),
+        same("logs by hand", &expected.by_hand, &stored.by_hand),
         same("hours rolled up", &expected.hours(known.set_aside), &stored.hours),
         same("the latest of each unit", &expected.latest(known.set_aside), &stored.latest),
         same("seals compared", &expected.seals, &stored.seals),

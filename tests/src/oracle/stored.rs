@@ -26,6 +26,8 @@ pub struct Stored {
     pub alerts: Vec<String>,
     /// Door events.
     pub doors: Vec<String>,
+    /// Logs by hand, sorted.
+    pub by_hand: Vec<String>,
     /// Hours.
     pub hours: Vec<String>,
     /// The latest of each unit.
@@ -46,8 +48,11 @@ const ALERTS: &str = "SELECT a.id, a.unit_id, a.alert_type, a.severity, a.condit
     (extract(epoch FROM a.triggered_at) * 1000)::bigint, (extract(epoch FROM a.quiet_until) * 1000)::bigint,
     (extract(epoch FROM a.acknowledged_at) * 1000)::bigint, a.acknowledged_by,
     (extract(epoch FROM a.acknowledged_until) * 1000)::bigint, (extract(epoch FROM a.cleared_at) * 1000)::bigint,
-    (extract(epoch FROM a.resolved_at) * 1000)::bigint
+    (extract(epoch FROM a.resolved_at) * 1000)::bigint, a.resolved_by, a.escalation_level,
+    (extract(epoch FROM a.escalated_at) * 1000)::bigint
     FROM alerts a";
+const BY_HAND: &str = "SELECT m.unit_id, m.profile_id, (m.temperature * 100)::bigint, m.notes,
+    (extract(epoch FROM m.recorded_at) * 1000)::bigint FROM manual_temperature_logs m";
 const DOORS: &str =
     "SELECT d.unit_id, d.device_id, d.state, (extract(epoch FROM d.timestamp) * 1000)::bigint,
     d.duration_seconds FROM door_events d";
@@ -88,7 +93,10 @@ impl Stored {
             readings.push(quarantined(bytes)?);
         }
         readings.sort_by_key(|line| number(line));
+        let mut by_hand: Vec<String> = lines(format!("{BY_HAND} WHERE {}", of("m")))?;
+        by_hand.sort();
         Ok(Stored {
+            by_hand,
             events: lines(format!(
                 "SELECT e.seq, encode(e.hash, 'hex'), encode(e.bytes, 'hex') FROM hub_events e
                  JOIN hub_streams s ON s.id = e.stream_id WHERE {own} ORDER BY e.seq, s.branch"

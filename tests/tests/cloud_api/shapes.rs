@@ -270,7 +270,7 @@ pub fn a_unit_without_rules_of_its_own_shows_where_each_field_comes_from(world: 
                 "inherited": { "value": 30, "provenance": "template" } })
     );
     assert_eq!(fields["inclusive"]["provenance"], "system");
-    assert_eq!(fields.as_object().unwrap().len(), 11);
+    assert_eq!(fields.as_object().unwrap().len(), 54, "every field of the first tier");
     assert_eq!(rules["hard_limits"], json!({ "min_centi_c": -6000, "max_centi_c": -500 }));
     assert_eq!((&rules["warnings"], &rules["unit_type"]), (&json!([]), &json!("freezer")));
     assert_eq!(rules["configuration"][0]["hub_id"], json!(ALFA.id(Kind::Hub, 1)));

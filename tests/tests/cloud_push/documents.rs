@@ -46,8 +46,8 @@ pub fn a_document_has_all_rules_of_the_hub_and_only_what_was_set_has_changed(wor
     let own: Value = serde_json::from_str(&hub.hub.site.units[0].rules).unwrap();
     assert_eq!(rules(&document, freezer), own, "the freezer is guarded as before");
     let set = rules(&document, fridge);
-    assert_eq!(set["thermal"]["max"], json!({ "value": 600, "provenance": "unit" }));
-    assert_eq!(set["thermal"]["min"], json!({ "value": 0, "provenance": "template" }));
+    assert_eq!(set["limits"][0]["max"], json!({ "value": 600, "provenance": "unit" }));
+    assert_eq!(set["limits"][0]["min"], json!({ "value": 0, "provenance": "template" }));
     for unit in &document.units {
         let rules: UnitRules = serde_json::from_str(&unit.rules).unwrap();
         assert_eq!(rules.check(), Ok(()));
@@ -82,8 +82,8 @@ pub fn two_who_set_at_once_make_two_documents_and_the_later_has_both(world: &Wor
     let document = world.document(&hub);
     assert_eq!(document.version, made as u64);
     assert_eq!(upper(&document, freezer)["value"], -1_006);
-    assert_eq!(rules(&document, freezer)["thermal"]["off_delay"]["value"], 6 * 60_000);
-    assert_eq!(rules(&document, fridge)["thermal"]["delay"]["value"], 6 * 60_000);
+    assert_eq!(rules(&document, freezer)["limits"][0]["off_delay"]["value"], 6 * 60_000);
+    assert_eq!(rules(&document, fridge)["limits"][0]["delay"]["value"], 6 * 60_000);
     let states = "SELECT state, count(*) FROM config_documents GROUP BY state ORDER BY 1";
     assert_eq!(world.access.ask(states).unwrap(), format!("pending|1\nsuperseded|{}", made - 1));
 }

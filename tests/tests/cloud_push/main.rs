@@ -37,6 +37,9 @@ promises! {
         who_may_not_configure_changes_nothing_and_another_organization_finds_nothing,
         a_site_message_that_is_stale_changes_no_rule_that_was_set_here,
         a_hub_s_own_rules_are_kept_field_by_field_when_its_site_is_adopted,
+        every_field_of_every_slot_is_set_shown_and_reaches_the_hub,
+        what_is_locked_further_out_can_only_be_made_stricter,
+        what_stands_at_a_unit_in_short_is_its_own_word_and_has_one_home,
     }
     documents {
         a_limit_changed_far_away_reaches_a_waiting_hub_within_two_seconds,

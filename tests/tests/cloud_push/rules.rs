@@ -136,7 +136,7 @@ pub fn a_site_message_that_is_stale_changes_no_rule_that_was_set_here(world: &Wo
     // Before there is any document, the hub's own word counts.
     let with_limit = |hub: &mut HandmadeHub, unit: usize, hundredths: i32| {
         let mut rules: Value = serde_json::from_str(&hub.site.units[0].rules).unwrap();
-        rules["thermal"]["max"]["value"] = json!(hundredths);
+        rules["limits"][0]["max"] = json!({ "value": hundredths, "provenance": "unit" });
         hub.site.units[unit].rules = rules.to_string();
     };
     with_limit(&mut hub.hub, 0, -1_400);
@@ -162,21 +162,122 @@ pub fn a_site_message_that_is_stale_changes_no_rule_that_was_set_here(world: &Wo
 pub fn a_hub_s_own_rules_are_kept_field_by_field_when_its_site_is_adopted(world: &World) {
     let mut hub = HandmadeHub::new(11);
     let mut told: UnitRules = serde_json::from_str(&hub.site.units[0].rules).unwrap();
-    let thermal = told.thermal.as_mut().unwrap();
-    thermal.hysteresis = Field::unit(CentiDegrees::new(80).unwrap());
-    thermal.off_delay = Field::unit(DurationMs::minutes(3));
-    thermal.inclusive = true;
-    thermal.delay = Field { value: DurationMs::minutes(30), provenance: Provenance::Template };
+    let limits = &mut told.limits[0];
+    limits.hysteresis = Field::unit(CentiDegrees::new(80).unwrap());
+    limits.off_delay = Field::unit(DurationMs::minutes(3));
+    limits.inclusive = Field::unit(true);
+    limits.delay = Field { value: DurationMs::minutes(30), provenance: Provenance::Template };
+    told.door.warning = Field::unit(None);
+    told.battery.low_percent = Field { value: 35, provenance: Provenance::Site };
+    told.area = Some("Cellar".to_owned());
     hub.site.units[0].rules = serde_json::to_string(&told).unwrap();
     let hub = world.enrolled(0, hub);
-    let rule = "SELECT temp_min, temp_min_off, temp_max, inclusive, hysteresis_centi, delay_minutes, off_delay_minutes,
-                    severity
-                FROM alert_rules";
-    assert_eq!(world.access.ask(rule).unwrap(), "|t|-1500|t|80||3|critical");
+    let rule = "SELECT temp_min, off_fields, temp_max, inclusive, hysteresis_centi, delay_minutes, off_delay_minutes,
+                    severity, battery_low_percent
+                FROM alert_rules ORDER BY alert_type";
+    let rows = "|{temp_min}|-1500|t|80||3|critical|\n|{}|||||||35\n|{door_open_warning_minutes}|||||||";
+    assert_eq!(world.access.ask(rule).unwrap(), rows);
     // What is set of one field leaves every other as the hub had it.
     world.set_limit(&hub, -1_200);
     let document = world.document(&hub);
+    told.battery.low_percent = Field::unit(35);
     let mut expected = serde_json::to_value(told).unwrap();
-    expected["thermal"]["max"]["value"] = json!(-1_200);
+    expected["limits"][0]["max"]["value"] = json!(-1_200);
     assert_eq!(crate::world::rules(&document, hub.hub.site.units[0].id), expected);
+}
+
+/// A value of a field, by its name, that is neither its default nor a template's.
+fn example(name: &str, default: &Value) -> Value {
+    match (name, default) {
+        ("temp_min_centi_c" | "range_min_centi_c", _) => json!(-2_900),
+        ("temp_max_centi_c" | "range_max_centi_c", _) => json!(-1_300),
+        ("trigger", _) => json!("cumulative"),
+        ("defrost_times", _) => json!(["02:00", "14:30"]),
+        ("offline_trigger_multiplier", _) => json!(2.75),
+        ("hysteresis_centi", _) => json!(75),
+        ("door_open_warning_minutes", _) => json!(4),
+        ("offline_warning_missed_checkins", _) => json!(2),
+        ("offline_critical_missed_checkins", _) => json!(6),
+        (name, _) if name.ends_with("schedule") => json!({ "days": [1, 5], "start_hour": 8, "end_hour": 18 }),
+        (_, Value::Bool(yes)) => json!(!yes),
+        (_, Value::String(_)) => json!("info"),
+        _ => json!(19),
+    }
+}
+
+pub fn every_field_of_every_slot_is_set_shown_and_reaches_the_hub(world: &World) {
+    let hub = world.hub(11);
+    let unit = hub.hub.site.units[0].id;
+    let before = world.get(&format!("/units/{unit}/rules"));
+    let fields = before["fields"].as_object().unwrap();
+    assert_eq!(fields.len(), 54);
+    let body: serde_json::Map<String, Value> =
+        fields.iter().map(|(name, field)| (name.clone(), example(name, &field["value"]))).collect();
+    let set = world.set(unit, Value::Object(body.clone()));
+    for (name, value) in &body {
+        let shown = &set["fields"][name];
+        assert_eq!((&shown["value"], &shown["provenance"]), (value, &json!("unit")), "{name}");
+        assert_ne!(shown["inherited"]["provenance"], "unit", "{name}");
+    }
+    let told: UnitRules = serde_json::from_str(&world.document(&hub).units[0].rules).unwrap();
+    let own = |(_, _, said): &&(_, _, Field<_>)| said.provenance == Provenance::Unit;
+    // Of the trigger of silence the check-ins are in force; a multiple and its addition stand by.
+    assert_eq!(told.fields().iter().filter(own).count(), 52);
+    let tier = json!({ "tier_1_temp_max_centi_c": -1_100, "tier_1_severity": "critical", "tier_1_delay_minutes": 0 });
+    let set = world.set(unit, tier);
+    assert_eq!(set["fields"].as_object().unwrap().len(), 54 + 17);
+    let told: UnitRules = serde_json::from_str(&world.document(&hub).units[0].rules).unwrap();
+    assert_eq!(told.limits[1].delay, Field::unit(DurationMs(0)));
+    let off = body.keys().map(|name| (name.clone(), Value::Null)).collect();
+    let back = world.set(unit, Value::Object(off));
+    assert_eq!(back["fields"]["severity"]["provenance"], "template");
+    assert_eq!(back["fields"]["tier_1_severity"]["provenance"], "unit", "what was not named stays");
+}
+
+pub fn what_is_locked_further_out_can_only_be_made_stricter(world: &World) {
+    let hub = world.hub(11);
+    let unit = hub.hub.site.units[0].id;
+    world.set(unit, json!({ "temp_max_centi_c": null }));
+    let lock = "INSERT INTO alert_rules (id, organization_id, name, alert_type, temp_max, locked_fields)
+                SELECT gen_random_uuid(), organization_id, 'Ours', 'alarm_active', -1400, '{temp_max}'
+                FROM units ORDER BY created_at LIMIT 1";
+    world.access.ask(lock).unwrap();
+    let path = format!("/units/{unit}/rules");
+    let shown = &world.get(&path)["fields"]["temp_max_centi_c"];
+    assert_eq!((&shown["value"], &shown["locked_by"]), (&json!(-1_400), &json!("organization")));
+    for loose in [json!(-1_300), json!("off")] {
+        let refused = world.api(&manager(), 422, "PATCH", &path, Some(json!({ "temp_max_centi_c": loose })));
+        assert_eq!(refused["errors"][0]["parameter"], "temp_max_centi_c");
+        assert!(refused["errors"][0]["detail"].as_str().unwrap().contains("locked"), "{refused}");
+    }
+    let set = world.set(unit, json!({ "temp_max_centi_c": -1_600 }));
+    assert_eq!(set["fields"]["temp_max_centi_c"]["provenance"], "unit");
+    // A lock that comes later than a looser word takes its effect, and hinders nobody who sets something else.
+    world.access.ask("UPDATE alert_rules SET temp_max = -1700 WHERE name = 'Ours'").unwrap();
+    let set = world.set(unit, json!({ "delay_minutes": 4 }));
+    assert_eq!(set["fields"]["temp_max_centi_c"]["value"], -1_700);
+    let told: UnitRules = serde_json::from_str(&world.document(&hub).units[0].rules).unwrap();
+    assert_eq!(told.limits[0].max.provenance, Provenance::Organization);
+}
+
+pub fn what_stands_at_a_unit_in_short_is_its_own_word_and_has_one_home(world: &World) {
+    let hub = world.hub_with_two_units(11);
+    let fridge = hub.hub.site.units[1].id;
+    let path = format!("/units/{fridge}/rules");
+    let short =
+        format!("UPDATE units SET temp_max = 700, manual_monitoring_interval = 120 WHERE id = '{fridge}'");
+    world.access.ask(&short).unwrap();
+    let fields = world.get(&path)["fields"].clone();
+    assert_eq!(fields["temp_max_centi_c"]["value"], 700);
+    let interval = &fields["manual_interval_minutes"];
+    assert_eq!((&interval["value"], &interval["provenance"]), (&json!(120), &json!("unit")));
+    world.set(fridge, json!({ "temp_min_centi_c": 100 }));
+    let homes = format!("SELECT temp_max, manual_monitoring_interval FROM units WHERE id = '{fridge}'");
+    assert_eq!(world.access.ask(&homes).unwrap(), "|120", "the rule of that slot says it now");
+    assert_eq!(world.get(&path)["fields"]["temp_max_centi_c"]["value"], 700);
+    assert!(world.access.ask(&short).is_err(), "the rule says it already");
+    world.set(fridge, json!({ "temp_max_centi_c": null, "manual_interval_minutes": null }));
+    let fields = world.get(&path)["fields"].clone();
+    assert_eq!(fields["temp_max_centi_c"]["provenance"], "template");
+    assert_eq!(fields["manual_interval_minutes"]["provenance"], "system");
 }

@@ -3,6 +3,7 @@
 
 use frostguard_cloud::store::doors::Role;
 use frostguard_shared::ids::{PersonId, PointId, UnitId};
+use frostguard_shared::rules::UnitRules;
 use frostguard_shared::wire::desired::{Document, Signed};
 use frostguard_shared::wire::login::Takeover;
 use frostguard_tests::cloud::access_world::{AccessWorld, HandmadeHub, id};
@@ -66,9 +67,7 @@ impl World {
         let fridge = UnitId::from_bytes(id(number, 13));
         let mut unit = hub.site.units[0].clone();
         (unit.id, unit.name, unit.kind) = (fridge, "Fridge".into(), "fridge".into());
-        let mut rules: Value = serde_json::from_str(&unit.rules).unwrap();
-        rules["thermal"] = Value::Null;
-        unit.rules = rules.to_string();
+        unit.rules = serde_json::to_string(&UnitRules::default()).unwrap();
         hub.site.units.push(unit);
         let mut point = hub.site.devices[0].points[0].clone();
         (point.id, point.unit, point.channel) =
@@ -157,7 +156,7 @@ impl World {
 /// The upper limit of a unit in a document.
 #[track_caller]
 pub fn upper(document: &Document, unit: UnitId) -> Value {
-    rules(document, unit)["thermal"]["max"].clone()
+    rules(document, unit)["limits"][0]["max"].clone()
 }
 
 /// The rules of a unit in a document.

@@ -96,7 +96,7 @@ fn a_story_that_is_asked_for_is_shown_as_the_engine_tells_it() {
         }
         shown += &format!("{}\n", line.text(&calendar));
     }
-    println!("{shown}");
+    eprintln!("{shown}");
     assert!(!lines.is_empty() || story.outcome.is_empty(), "{name}: the engine tells nothing");
 }
 

@@ -1,5 +1,5 @@
 // A rule's values as people read and type them.
-import type { AlertSeverity, RuleField, RuleValue, Rules } from '../api/types';
+import type { AlertSeverity, AnyValue, RuleField, RuleValue, Rules } from '../api/types';
 import { exact, read, typed, type TempUnit } from './temperature.ts';
 import { count } from './count.ts';
 import { span } from './time.ts';
@@ -44,6 +44,31 @@ export function shown(field: RuleField, value: RuleValue | undefined, unit: Temp
   if (input.kind === 'choice') return input.options.find((option) => option.value === String(value))?.word ?? String(value);
   if (input.unit === 'readings') return count(Number(value), 'missed', 'missed');
   return span(Number(value) * (input.unit === 'min' ? 60_000 : 1000));
+}
+
+const DAYS = ['Sun', 'Mon', 'Tue', 'Wed', 'Thu', 'Fri', 'Sat'];
+
+/** A value of any field to look at, by what its name says of it. */
+export function plainly(name: string, value: AnyValue | undefined, unit: TempUnit): string {
+  if (value == null) return 'None';
+  if (typeof value === 'boolean') return value ? 'Yes' : 'No';
+  if (typeof value === 'string') return sentence(value);
+  if (Array.isArray(value)) return value.length === 0 ? 'None' : value.join(', ');
+  if (typeof value === 'object') {
+    return `${value.days.map((day) => DAYS[day]).join(' ')}, ${value.start_hour}–${value.end_hour} h`;
+  }
+  if (/_(min|max)_centi_c$/.test(name)) return exact(value, unit);
+  if (/_centi(_c|$)/.test(name)) return exact(value, unit, 'difference') + (name.endsWith('per_minute') ? ' a minute' : '');
+  if (name.endsWith('_minutes') || name.endsWith('_minutes_per_day')) return span(value * 60_000);
+  if (name.endsWith('_seconds')) return span(value * 1000);
+  if (name.endsWith('_hours')) return span(value * 3_600_000);
+  if (name.endsWith('_days')) return count(value, 'day', 'days');
+  return name.endsWith('_percent') ? `${value}\u00a0%` : String(value);
+}
+
+/** The name of any field, without the unit that its value shows. */
+export function plainName(name: string): string {
+  return sentence(name.replace(/(_centi)?(_c)?$/, '').replace(/_centi_c_per_minute$/, '').replace(/_(minutes|seconds|hours|days|percent)$/, ''));
 }
 
 /** A value as it stands in its input. */

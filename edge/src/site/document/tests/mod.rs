@@ -108,6 +108,35 @@ fn the_documents_that_are_installed_are_right_and_show_the_defaults() {
     assert_eq!(format!("{shown:?}"), format!("{defaults:?}"));
 }
 
+#[test]
+fn the_installed_document_names_every_field_with_what_it_is_unsaid() {
+    let path = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/etc/site.toml"));
+    let text = std::fs::read_to_string(path).unwrap();
+    // What is said to people has a blank behind its sign.
+    let shown = |line: &str| match line.strip_prefix('#') {
+        Some(rule) if !rule.starts_with(' ') => format!("{rule}\n"),
+        _ => format!("{line}\n"),
+    };
+    let whole: String = text.lines().map(shown).collect();
+    for field in RuleField::ALL {
+        assert!(whole.contains(&format!("\n{} = ", field.word())), "{} is missing", field.word());
+    }
+    let document = Document::parse(path, &whole).unwrap();
+    let (whole, plain) = (&document.units[0].rules, &Document::parse(path, &text).unwrap().units[0].rules);
+    let value = |rules: &UnitRules| -> Vec<_> {
+        let first = rules.fields().into_iter().filter(|(slot, _, _)| slot.tier == 0);
+        first.map(|(slot, field, said)| (slot, field, said.value)).collect()
+    };
+    // Without being written the two confirmation times follow the delay, which is the value shown.
+    let follows = [RuleField::ConfirmClosed, RuleField::ConfirmOpen];
+    for (one, other) in value(whole).into_iter().zip(value(plain)) {
+        assert!(one == other || follows.contains(&one.1), "{one:?} is shown, {other:?} it is");
+    }
+    assert_eq!(whole.limits.len(), 2);
+    let calibration = document.devices[0].points[&Channel::Air].calibration;
+    assert_eq!(calibration.map(|calibration| calibration.offset_centi_c), Some(-30));
+}
+
 fn unit(tables: &str) -> UnitRules {
     let text = format!("{GOOD}{tables}");
     match Document::parse(Path::new("site.toml"), &text) {
