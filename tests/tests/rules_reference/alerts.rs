@@ -89,6 +89,7 @@ struct Life<'c> {
     /// How urgently each point has the condition, and which points are not well yet.
     points: BTreeMap<String, Severity>,
     recovering: BTreeSet<String>,
+    /// Whether people have to be told as soon as nothing holds that back any more.
     held: bool,
     came: Vec<(Ms, Came)>,
 }
@@ -159,11 +160,12 @@ impl Life<'_> {
         self.upgrade(at, false);
         self.people(at);
         self.expire(at, at);
-        let held = self.is_held(at);
-        if self.held && !held && self.alert.as_ref().is_some_and(Alert::is_open) {
-            self.page(at);
+        if self.held && !self.is_held(at) {
+            self.held = false;
+            if self.alert.as_ref().is_some_and(Alert::is_open) {
+                self.page(at);
+            }
         }
-        self.held = held;
         self.escalate(at);
     }
 
@@ -186,7 +188,7 @@ impl Life<'_> {
 
     fn page(&mut self, at: Ms) {
         let held = self.is_held(at);
-        self.held |= held;
+        self.held = held;
         if let Some(alert) = &mut self.alert {
             alert.unanswered = (!held).then_some(at);
             if held {
@@ -245,6 +247,7 @@ impl Life<'_> {
         let condition = self.of.condition;
         if let Some(alert) = self.alert.as_mut().filter(|alert| alert.active) {
             alert.active = false;
+            self.held = false;
             self.say(at, Came::Cleared(condition));
         }
     }
@@ -259,7 +262,7 @@ impl Life<'_> {
         let condition = self.of.condition;
         match &mut self.alert {
             Some(alert) if alert.active => {}
-            Some(alert) if !self.recovering.is_empty() => {
+            Some(alert) if !self.recovering.is_empty() && !alert.resolved => {
                 alert.active = true;
                 let recent = |then: Option<Ms>| then.is_some_and(|then| at - then < 30 * MINUTE);
                 let told = recent(alert.last_page)
@@ -327,7 +330,8 @@ impl Life<'_> {
         let condition = self.of.condition;
         let shelved = self.of.shelves.iter().any(|(from, _)| *from == at);
         let Some(alert) = &mut self.alert else { return };
-        if shelved && !alert.capped {
+        if shelved && alert.active && !alert.capped {
+            self.held = true;
             alert.unanswered = None;
         }
         let Some((_, higher)) = alert.escalates().filter(|(due, _)| *due <= at) else { return };

@@ -198,6 +198,12 @@ impl Axis {
         slots
     }
 
+    /// The last instants at which the clock was as it was.
+    pub fn before_each_turn(&self) -> impl Iterator<Item = Ms> {
+        let turns = self.stretches.iter().skip(1).map(|stretch| stretch.from - 1);
+        turns.chain([self.end])
+    }
+
     /// When the mask budget that is in force at this time began: with the first instant, known for sure, of the latest
     /// day that was known for sure so far.
     pub fn mask_day(&self, elapsed: Ms) -> Ms {

@@ -78,6 +78,9 @@ pub fn overdue(
         }),
     };
     let mut instants: Vec<Ms> = events.iter().map(|event| event.at).chain(axis.quarters()).collect();
+    if rules.manual_mode == Manual::Scheduled {
+        instants.extend(axis.before_each_turn().flat_map(|now| axis.slots(rules.manual_interval, now)));
+    }
     instants.extend(points.iter().flat_map(|(_, heard)| heard.iter().map(|(at, _)| *at)));
     instants.extend(instants.clone().iter().map(|at| match rules.manual_mode {
         Manual::Fallback => fallback(&logs, points, rules, axis, *at),

@@ -65,10 +65,11 @@ impl Names {
     }
 }
 
-/// What the real engine makes of a history: told record by record, and told all at once in another order.
+/// What the real engine makes of a history: told record by record, with ticks between; and told all at once in another
+/// order without any, if that is not the very same.
 pub struct Real {
     pub stepped: Vec<Outcome>,
-    pub refolded: Vec<Outcome>,
+    pub refolded: Option<Vec<Outcome>>,
 }
 
 pub fn outcomes(history: &History) -> Real {
@@ -84,11 +85,12 @@ pub fn outcomes(history: &History) -> Real {
     };
     let mut assigned = false;
     for (order, event) in events.iter().enumerate() {
-        if is_of_people(event) {
-            // They see what there is to see by then.
+        if !matches!(event.what, What::Started { .. }) {
+            // Time passes until then: people see what there is to see, and what a record does is told apart from what
+            // was due before it. Ticks must not matter.
             let (passed, came) = step(state, &Record::tick(RuleMs(event.at)));
             state = passed;
-            effects.extend(came);
+            effects.extend(came.into_iter().map(|effect| (Ms::MIN, effect)));
         }
         let mut next = Vec::new();
         if let What::Rules { unit, rules: of_unit } = &event.what {
@@ -111,18 +113,18 @@ pub fn outcomes(history: &History) -> Real {
         for record in next {
             let (after, came) = step(state, &record);
             state = after;
-            effects.extend(came);
+            // A start lets fall due what was due before it; nothing of it is known only in hindsight.
+            let known = if matches!(event.what, What::Started { .. }) { Ms::MIN } else { event.at };
+            effects.extend(came.into_iter().map(|effect| (known, effect)));
             records.push(record);
         }
     }
     // The order in which records come must not matter.
     records.reverse();
     let (_, at_once) = refold(State::default(), records);
-    Real { stepped: told(&effects, &names, end), refolded: told(&at_once, &names, end) }
-}
-
-fn is_of_people(event: &Event) -> bool {
-    matches!(event.what, What::Quiet { .. } | What::Acknowledge { .. } | What::Resolve { .. })
+    let as_one = effects.iter().map(|(_, effect)| effect).eq(&at_once);
+    let at_once: Vec<(Ms, Effect)> = at_once.into_iter().map(|effect| (Ms::MIN, effect)).collect();
+    Real { stepped: told(&effects, &names, end), refolded: (!as_one).then(|| told(&at_once, &names, end)) }
 }
 
 fn input(event: &Event, names: &Names, state: &State) -> Option<Input> {
@@ -181,16 +183,15 @@ fn episode(state: &State, names: &Names, unit: &str, condition: Plain) -> Option
     alerts.max_by_key(|(_, alert)| alert.raised).map(|(key, _)| *key)
 }
 
-fn told(effects: &[Effect], names: &Names, end: Ms) -> Vec<Outcome> {
+fn told(effects: &[(Ms, Effect)], names: &Names, end: Ms) -> Vec<Outcome> {
     let mut all = Vec::new();
     let mut statuses: Vec<(String, Ms, Status)> = Vec::new();
-    for effect in effects {
+    for (known, effect) in effects {
         match effect {
             Effect::Transition(transition) => {
                 let unit = names.unit_name(transition.unit);
                 // What is believed in hindsight bears its own date, but the status is what it is since it is known.
-                let known = last_told(&statuses, &unit).max(transition.at.0);
-                statuses.push((unit, known, status(transition.status)));
+                statuses.push((unit, transition.at.0.max(*known), status(transition.status)));
             }
             Effect::Alert { at, episode, change, page } => {
                 let condition = plain(episode.condition);
@@ -219,11 +220,6 @@ fn told(effects: &[Effect], names: &Names, end: Ms) -> Vec<Outcome> {
     all.extend(changes_of(statuses));
     all.retain(|outcome| outcome.at < end);
     tidy(all)
-}
-
-/// The date of the last status told of a unit.
-fn last_told(statuses: &[(String, Ms, Status)], unit: &str) -> Ms {
-    statuses.iter().rfind(|(of, ..)| of == unit).map_or(Ms::MIN, |(_, at, _)| *at)
 }
 
 /// The changes of status: of several at one instant the last counts.

@@ -163,8 +163,7 @@ impl<'w> UnitHeat<'w> {
         let signal = self.signals().filter(|(at, _)| *at <= from).last();
         let defrost = signal.is_some_and(|(at, active)| active && from < at + self.rules.at(at).defrost_for)
             || rules.defrosts.iter().any(|minute| self.axis.is_within(*minute, rules.defrost_for, from));
-        // After a downtime of unknown length nobody knows what is left, until somebody knows the day.
-        let mask_left = self.axis.is_trusted(from) && self.masked(from) < rules.mask;
+        let mask_left = self.masked(from) < rules.mask;
         let span = Span { from, to, open, defrost, mask_left, consumed: false };
         let consumes = |((_, side), standing): (&Key, &Standing)| {
             *side == Side::Warm
@@ -288,7 +287,7 @@ impl<'w> UnitHeat<'w> {
 
 fn is_capped(tier: &Tier, stands: &TierStanding, now: Ms) -> bool {
     let (Some(since), Some(cap)) = (stands.since, tier.cap) else { return false };
-    if tier.cumulative { pooled(stands, now) >= cap } else { now >= since + cap }
+    now >= since + cap || (tier.cumulative && pooled(stands, now) >= cap)
 }
 
 fn is_under_way(standing: &Standing) -> bool {
