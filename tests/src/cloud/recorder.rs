@@ -80,7 +80,8 @@ impl Recorder {
         self.event_by(fact, subject, None)
     }
 
-    fn event_by(&mut self, fact: Fact, subject: Subject, actor: Option<Actor>) -> u64 {
+    /// Appends an event of somebody's; gives its number.
+    pub fn event_by(&mut self, fact: Fact, subject: Subject, actor: Option<Actor>) -> u64 {
         self.now_ms += 1;
         let seq = self.events.len() as u64 + 1;
         let envelope = Envelope {
