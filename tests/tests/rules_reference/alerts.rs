@@ -50,7 +50,10 @@ struct Alert {
     acknowledged_until: Option<Ms>,
     acknowledged_at: Option<Ms>,
     last_page: Option<Ms>,
+    /// Since when nobody has said anything to it; nothing while it is held back.
+    unanswered: Option<Ms>,
     level: u32,
+    /// True once it has lasted for as long as anything may be held back; then no shelve holds it back.
     capped: bool,
     resolved: bool,
 }
@@ -67,7 +70,7 @@ impl Alert {
 
     /// When the next page is due if nobody acknowledges, and whether it is of a higher level.
     fn escalates(&self) -> Option<(Ms, bool)> {
-        let last = self.last_page.filter(|_| self.is_open())?;
+        let last = self.unanswered.filter(|_| self.is_open())?;
         match self.severity {
             Severity::Critical if self.level < 3 => Some((last + 15 * MINUTE, true)),
             Severity::Critical => Some((last + 60 * MINUTE, false)),
@@ -86,6 +89,7 @@ struct Life<'c> {
     /// How urgently each point has the condition, and which points are not well yet.
     points: BTreeMap<String, Severity>,
     recovering: BTreeSet<String>,
+    /// Whether people have to be told as soon as nothing holds that back any more.
     held: bool,
     came: Vec<(Ms, Came)>,
 }
@@ -115,7 +119,8 @@ pub fn life(of: &Circumstances<'_>) -> Vec<(Ms, Came)> {
     instants.extend(of.changes.iter().map(|change| change.at));
     instants.extend(of.turns);
     instants.extend(of.axis.quarters());
-    instants.extend(of.shelves.iter().map(|shelve| shelve.1));
+    instants.extend(of.shelves.iter().flat_map(|shelve| [shelve.0, shelve.1]));
+    instants.insert(of.axis.end());
     let mut instants: Vec<Ms> = instants.into_iter().filter(|at| *at <= of.axis.end()).collect();
     instants.reverse();
     let mut now = of.axis.begin();
@@ -155,27 +160,40 @@ impl Life<'_> {
         self.upgrade(at, false);
         self.people(at);
         self.expire(at, at);
-        let held = self.is_held(at);
-        if self.held && !held && self.alert.as_ref().is_some_and(Alert::is_open) {
-            self.page(at);
+        if self.held && !self.is_held(at) {
+            self.held = false;
+            if self.alert.as_ref().is_some_and(Alert::is_open) {
+                self.page(at);
+            }
         }
-        self.held = held;
         self.escalate(at);
+    }
+
+    fn is_shelved(&self, at: Ms) -> bool {
+        let capped = self.alert.as_ref().is_some_and(|alert| alert.capped);
+        !capped && self.of.shelves.iter().any(|(from, until)| (*from..*until).contains(&at))
     }
 
     fn is_held(&self, at: Ms) -> bool {
         let Some(alert) = &self.alert else { return false };
-        let shelved = self.of.shelves.iter().any(|(from, until)| (*from..*until).contains(&at));
         let closed = alert.severity < Severity::Critical && !self.of.axis.is_open(self.of.schedule, at);
-        (shelved && !alert.capped) || closed
+        self.is_shelved(at) || closed
+    }
+
+    fn wait(&mut self, at: Ms) {
+        if let Some(alert) = &mut self.alert {
+            alert.unanswered = Some(at);
+        }
     }
 
     fn page(&mut self, at: Ms) {
-        if self.is_held(at) {
-            self.held = true;
-            return;
-        }
+        let held = self.is_held(at);
+        self.held = held;
         if let Some(alert) = &mut self.alert {
+            alert.unanswered = (!held).then_some(at);
+            if held {
+                return;
+            }
             alert.last_page = Some(at);
             let condition = self.of.condition;
             self.say(at, Came::Paged(condition));
@@ -229,6 +247,7 @@ impl Life<'_> {
         let condition = self.of.condition;
         if let Some(alert) = self.alert.as_mut().filter(|alert| alert.active) {
             alert.active = false;
+            self.held = false;
             self.say(at, Came::Cleared(condition));
         }
     }
@@ -243,14 +262,17 @@ impl Life<'_> {
         let condition = self.of.condition;
         match &mut self.alert {
             Some(alert) if alert.active => {}
-            Some(alert) if !self.recovering.is_empty() => {
+            Some(alert) if !self.recovering.is_empty() && !alert.resolved => {
                 alert.active = true;
                 let recent = |then: Option<Ms>| then.is_some_and(|then| at - then < 30 * MINUTE);
                 let told = recent(alert.last_page)
                     || recent(alert.acknowledged_at)
                     || alert.acknowledged_until.is_some();
                 self.say(at, Came::Relapsed(condition));
-                if !told {
+                if told && !self.is_held(at) {
+                    // Nobody is told again so soon; if nobody says anything, patience begins with this.
+                    self.wait(at);
+                } else {
                     self.page(at);
                 }
             }
@@ -262,6 +284,7 @@ impl Life<'_> {
                     acknowledged_until: None,
                     acknowledged_at: None,
                     last_page: None,
+                    unanswered: None,
                     level: 0,
                     capped: false,
                     resolved: false,
@@ -305,10 +328,12 @@ impl Life<'_> {
 
     fn escalate(&mut self, at: Ms) {
         let condition = self.of.condition;
-        if self.is_held(at) {
-            return;
-        }
+        let shelved = self.of.shelves.iter().any(|(from, _)| *from == at);
         let Some(alert) = &mut self.alert else { return };
+        if shelved && alert.active && !alert.capped {
+            self.held = true;
+            alert.unanswered = None;
+        }
         let Some((_, higher)) = alert.escalates().filter(|(due, _)| *due <= at) else { return };
         alert.level += u32::from(higher);
         if higher {

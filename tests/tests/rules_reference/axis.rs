@@ -54,8 +54,8 @@ impl Axis {
                 }
                 What::Started { down_from, known } => {
                     downtimes.extend(down_from.map(|from| (from - now.ahead, at)));
-                    if !known && down_from.is_some() {
-                        stretches.push(Stretch { from: at, trusted: false, ..now });
+                    if down_from.is_some() && known != now.trusted {
+                        stretches.push(Stretch { from: at, trusted: known, ..now });
                     }
                 }
                 _ => {}
@@ -138,6 +138,13 @@ impl Axis {
         instants
     }
 
+    /// The instants at which the wall clock shows this time.
+    pub fn shows(&self, wall: Ms) -> impl Iterator<Item = Ms> {
+        let at = move |stretch: &Stretch| wall + stretch.offset - stretch.ahead;
+        let shown = self.stretches.iter().map(at);
+        shown.filter(move |at| *at >= self.begin && self.wall(*at) == wall)
+    }
+
     /// True if somebody of this schedule is to be paged; always while nobody knows what time it is.
     pub fn is_open(&self, schedule: Option<&Schedule>, elapsed: Ms) -> bool {
         let Some(schedule) = schedule else { return true };
@@ -172,21 +179,29 @@ impl Axis {
         self.zone.to_ambiguous_zoned(time).compatible().unwrap().timestamp().as_millisecond()
     }
 
-    /// The instants at which a slot of a grid of civil time begins, each with the wall time of its beginning.
-    pub fn slots(&self, every: Ms) -> Vec<Ms> {
-        let mut slots: Vec<Ms> = Vec::new();
-        for quarter in self.quarters() {
-            let today = self.local(quarter).date();
-            let mut minute = 0;
-            while minute < 24 * 60 {
-                if self.wall_of(today, minute) == self.wall(quarter) {
-                    slots.push(quarter);
-                }
-                minute += every / MINUTE;
-            }
+    /// The instants until `now` at which a slot of a grid of civil time begins, by the clock as it is then.
+    pub fn slots(&self, every: Ms, now: Ms) -> Vec<Ms> {
+        let clock = self.stretch(now);
+        let wall_at = |elapsed: Ms| elapsed + clock.ahead - clock.offset;
+        let zoned = |elapsed: Ms| Timestamp::from_millisecond(wall_at(elapsed)).unwrap().to_zoned(self.zone.clone());
+        let (first, last) = (zoned(self.begin).date(), zoned(now).date());
+        let mut slots = Vec::new();
+        let mut date = first;
+        while date <= last {
+            let minutes = (0..24 * 60).step_by((every / MINUTE) as usize);
+            slots.extend(minutes.map(|minute| self.wall_of(date, minute) - clock.ahead + clock.offset));
+            date = date.tomorrow().unwrap();
         }
+        slots.retain(|slot| (self.begin..=now).contains(slot));
+        slots.sort_unstable();
         slots.dedup();
         slots
+    }
+
+    /// The last instants at which the clock was as it was.
+    pub fn before_each_turn(&self) -> impl Iterator<Item = Ms> {
+        let turns = self.stretches.iter().skip(1).map(|stretch| stretch.from - 1);
+        turns.chain([self.end])
     }
 
     /// When the mask budget that is in force at this time began: with the first instant, known for sure, of the latest

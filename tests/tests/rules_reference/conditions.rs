@@ -92,12 +92,19 @@ pub fn calibration(point: &str, instants: &[Ms], axis: &Axis, rules: &RuleBook<'
         axis.is_trusted(at) && due.is_some_and(|due| axis.wall(at) >= due)
     };
     let severity = rules.at(axis.begin()).calibration.severity;
-    // Once it is due, only rules with a later date end that; not a clock that nobody trusts any more.
+    // Once it is due, only rules with a later date end that, whatever the clock shows.
     let later = |at: Ms| {
-        let rules = rules.at(at);
-        let due = rules.calibrations.get(point).map(|due| due - rules.calibration_lead);
-        due.is_none_or(|due| axis.is_trusted(at) && axis.wall(at) < due)
+        let rules_now = rules.at(at);
+        let due = rules_now.calibrations.get(point).map(|due| due - rules_now.calibration_lead);
+        rules.is_new(at) && due.is_none_or(|due| axis.wall(at) < due)
     };
+    let dues = instants.iter().filter_map(|at| {
+        let rules = rules.at(*at);
+        rules.calibrations.get(point).map(|due| due - rules.calibration_lead)
+    });
+    let mut instants: Vec<Ms> = dues.flat_map(|due| axis.shows(due)).chain(instants.iter().copied()).collect();
+    instants.sort_unstable();
+    instants.dedup();
     let story: Story<(bool, bool)> = instants.iter().map(|at| (*at, (due(*at), later(*at)))).collect();
     changes(&story, point, severity, |(due, _)| due, |(_, later)| later)
 }

@@ -35,14 +35,14 @@ pub fn known(events: &[Happened], point: &str) -> Story<Door> {
 }
 
 /// A time in which a door counts as open without a break: from its first edge until it was shut for long enough, or
-/// until nobody knows any more (and the alert stays until it is next shut).
+/// until nobody knows any more. What was told by then stays and counts on until the door is next shut.
 struct Opening {
     since: Ms,
-    counted_until: Ms,
-    cleared: Option<Ms>,
+    until: Ms,
+    is_settled: bool,
 }
 
-fn openings(events: &[Happened], point: &str, end: Ms) -> Vec<Opening> {
+fn openings(events: &[Happened], point: &str, end: Ms, told_by: impl Fn(Ms, Ms) -> bool) -> Vec<Opening> {
     let mut openings: Vec<Opening> = Vec::new();
     let (mut open_since, mut shut): (Option<Ms>, Option<Ms>) = (None, None);
     let edges = events.iter().filter_map(|event| match &event.what {
@@ -54,63 +54,40 @@ fn openings(events: &[Happened], point: &str, end: Ms) -> Vec<Opening> {
         if let (Some(since), Some(closed)) = (open_since, shut)
             && closed + SETTLED < at
         {
-            let settled = closed + SETTLED;
-            openings.push(Opening { since, counted_until: settled, cleared: Some(settled) });
+            openings.push(Opening { since, until: closed + SETTLED, is_settled: true });
             (open_since, shut) = (None, None);
         }
-        match edge {
-            Some(true) => {
-                open_since = open_since.or(Some(at));
-                shut = None;
+        match (edge, open_since) {
+            (Some(true), _) => (open_since, shut) = (open_since.or(Some(at)), None),
+            (Some(false), _) => shut = open_since.and(shut.or(Some(at))),
+            (None, Some(since)) if at > end => {
+                openings.push(Opening { since, until: end, is_settled: false });
             }
-            Some(false) => shut = open_since.and(shut.or(Some(at))),
-            None => {
-                if let Some(since) = open_since.take() {
-                    openings.push(Opening { since, counted_until: at.min(end), cleared: None });
-                    shut = None;
-                }
-            }
+            (None, Some(since)) if !told_by(since, at) => (open_since, shut) = (None, None),
+            (None, _) => {}
         }
     }
-    // An opening that nobody saw the end of stays until the door is next shut for sure.
-    let ends: Vec<Option<Ms>> = openings
-        .iter()
-        .map(|opening| opening.cleared.or_else(|| first_settled(events, point, opening.counted_until, end)))
-        .collect();
-    for (opening, cleared) in openings.iter_mut().zip(ends) {
-        opening.cleared = cleared;
-    }
     openings
-}
-
-fn first_settled(events: &[Happened], point: &str, after: Ms, end: Ms) -> Option<Ms> {
-    let edges: Vec<(Ms, bool)> = events
-        .iter()
-        .filter_map(|event| match &event.what {
-            What::Door { point: moved, open } if moved == point => Some((event.at, *open)),
-            _ => None,
-        })
-        .collect();
-    edges.iter().enumerate().find_map(|(index, (at, open))| {
-        let next = edges[index + 1..].iter().find(|(_, open)| *open).map_or(end, |(at, _)| *at);
-        (!*open && *at >= after && at + SETTLED < next).then_some(at + SETTLED)
-    })
 }
 
 /// When the condition of a door begins, worsens and ends.
 pub fn changes(events: &[Happened], point: &str, rules: &Rules, axis: &Axis) -> Vec<Change> {
     let mut changes = Vec::new();
     let change = |at, turn| Change { at, point: point.to_owned(), turn };
-    for opening in openings(events, point, axis.end()) {
-        let reached = |limit: Option<Ms>| {
-            let at = due(opening.since, limit?, rules, axis);
-            (at < opening.counted_until).then_some(at)
-        };
-        let (warned, worse) = (reached(rules.door_warning), reached(rules.door_critical));
+    let reached = |since: Ms, until: Ms, limit: Option<Ms>| {
+        let at = due(since, limit?, rules, axis);
+        (at < until).then_some(at)
+    };
+    let told_by = |since: Ms, at: Ms| {
+        reached(since, at, rules.door_warning).or(reached(since, at, rules.door_critical)).is_some()
+    };
+    for Opening { since, until, is_settled } in openings(events, point, axis.end(), told_by) {
+        let warned = reached(since, until, rules.door_warning);
+        let worse = reached(since, until, rules.door_critical);
         changes.extend(warned.map(|at| change(at, Turn::Begins(rules.door.severity))));
         changes.extend(worse.map(|at| change(at, Turn::Begins(Severity::Critical))));
-        if warned.is_some() || worse.is_some() {
-            changes.extend(opening.cleared.map(|at| change(at, Turn::Ends)));
+        if told_by(since, until) && is_settled {
+            changes.push(change(until, Turn::Ends));
         }
     }
     changes.sort_by_key(|change| change.at);

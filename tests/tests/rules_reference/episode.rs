@@ -21,10 +21,10 @@ pub enum Step {
     /// A tier's time was up.
     Confirmed { tier: usize, severity: Severity },
     /// A tier's longest time was up.
-    Capped { tier: usize },
+    Capped,
     /// The hub was off, nobody knows for how long.
     Unknown,
-    /// New rules: whether the last value is inside of all their limits.
+    /// New rules: whether it was they who brought the last value inside all limits.
     Rules { inside: bool },
 }
 
@@ -52,7 +52,6 @@ pub struct TierStanding {
     /// then nothing that might have excused it counts.
     pub hindsight: Vec<(Ms, Ms)>,
     pub confirmed: bool,
-    pub capped: bool,
 }
 
 impl TierStanding {
@@ -88,6 +87,8 @@ pub struct Standing {
     pub phase: Phase,
     pub tiers: Vec<TierStanding>,
     pub severity: Severity,
+    /// Whether the longest time of some tier was up in this episode, and told.
+    pub capped: bool,
     /// When the values came that were recovered, one after another.
     recovered: Vec<Ms>,
     hold_until: Ms,
@@ -100,6 +101,7 @@ impl Standing {
             phase: Phase::Normal,
             tiers: Vec::new(),
             severity: Severity::Info,
+            capped: false,
             recovered: Vec::new(),
             hold_until: 0,
             doubtful: false,
@@ -116,8 +118,11 @@ impl Standing {
                 self.tiers[*tier].confirmed = true;
                 self.confirm(*severity)
             }
-            Step::Capped { tier } => {
-                self.tiers[*tier].capped = true;
+            Step::Capped => {
+                self.capped = true;
+                if self.phase == Phase::Pending {
+                    self.recovered.clear();
+                }
                 (self.phase, self.severity) = (Phase::Confirmed, Severity::Critical);
                 vec![Happens::Capped]
             }

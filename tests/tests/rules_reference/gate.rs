@@ -42,6 +42,8 @@ pub struct Value {
 pub struct Told {
     pub arrivals: Vec<Arrival>,
     pub values: Vec<Value>,
+    /// The last value that was possible at all.
+    possible: Option<(Ms, i32)>,
     held: Option<(Ms, i32)>,
 }
 
@@ -57,7 +59,7 @@ pub fn told<'e>(events: &'e [Happened], rules_of: impl Fn(&str, Ms) -> &'e Rules
                 all.entry(point.clone()).or_default().arrivals.push(arrival);
             }
             What::Fault { point } => {
-                let arrival = Arrival { at: event.at, live: true, sign: Sign::Valueless };
+                let arrival = Arrival { at: event.at, live: false, sign: Sign::Valueless };
                 all.entry(point.clone()).or_default().arrivals.push(arrival);
             }
             _ => {}
@@ -85,14 +87,16 @@ fn sign(
     let stuck = is_stuck(all, point, at, value, rules.stuck);
     let told = all.entry(point.to_owned()).or_default();
     let last = told.values.last().map(|last| (last.at, last.raw));
-    match (told.held, last) {
+    let before = if told.held.is_some() { last } else { told.possible };
+    told.possible = Some((at, value));
+    match (told.held, before) {
         (Some(held), _) if !jumps(held) => {
             told.held = None;
             told.values.push(Value { at: held.0, known: at, raw: held.1 });
             told.values.push(Value { at, known: at, raw: value });
             Sign::BelievedWithTheOneBefore
         }
-        (_, Some(last)) if jumps(last) => {
+        (_, Some(before)) if jumps(before) => {
             told.held = Some((at, value));
             Sign::Doubted
         }
@@ -120,13 +124,14 @@ fn is_stuck(all: &BTreeMap<String, Told>, point: &str, at: Ms, value: i32, stuck
 /// How often the values turned round since then.
 fn turns(values: &[Value], since: Ms) -> usize {
     let (mut turns, mut rising, mut extreme) = (0, None, None);
-    for value in values.iter().filter(|value| value.at >= since) {
+    for value in values {
+        let counts = usize::from(value.at >= since);
         let last = *extreme.get_or_insert(value.raw);
         let moved = value.raw - last;
         let (up, down) = (moved >= TURN, moved <= -TURN);
         match rising {
-            Some(true) if down => turns += 1,
-            Some(false) if up => turns += 1,
+            Some(true) if down => turns += counts,
+            Some(false) if up => turns += counts,
             _ => {}
         }
         if up || down {

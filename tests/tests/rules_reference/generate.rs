@@ -137,6 +137,11 @@ impl Making<'_> {
                 if once_in(self.chance, 7) {
                     at += between(self.chance, 1, 40) * rules.expected;
                 }
+                if once_in(self.chance, 12) {
+                    // A probe falls out, or is put back: too fast to be believed at once, but it stays.
+                    value += *self.chance.one_of(&[1_900, -1_900, 2_600]);
+                    place = value;
+                }
                 frozen = if once_in(self.chance, 25) { between(self.chance, 30, 120) } else { 0 };
             }
             stays -= 1;

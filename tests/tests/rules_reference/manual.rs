@@ -72,15 +72,16 @@ pub fn overdue(
     let is_overdue: Box<dyn Fn(Ms) -> bool> = match rules.manual_mode {
         Manual::Fallback if points.is_empty() => return Vec::new(),
         Manual::Fallback => Box::new(|at| at >= fallback(&logs, points, rules, axis, at)),
-        Manual::Scheduled => {
-            let slots: Vec<Ms> =
-                axis.slots(rules.manual_interval).into_iter().filter(|slot| *slot > axis.begin()).collect();
-            Box::new(move |at| slot_is_missed(&slots, &logs, rules, at))
-        }
+        Manual::Scheduled => Box::new(|at| {
+            let slots: Vec<Ms> = axis.slots(rules.manual_interval, at);
+            slot_is_missed(&slots, axis.begin(), &logs, rules, at)
+        }),
     };
     let mut instants: Vec<Ms> = events.iter().map(|event| event.at).chain(axis.quarters()).collect();
+    if rules.manual_mode == Manual::Scheduled {
+        instants.extend(axis.before_each_turn().flat_map(|now| axis.slots(rules.manual_interval, now)));
+    }
     instants.extend(points.iter().flat_map(|(_, heard)| heard.iter().map(|(at, _)| *at)));
-    let logs = self::logs(events, unit, axis);
     instants.extend(instants.clone().iter().map(|at| match rules.manual_mode {
         Manual::Fallback => fallback(&logs, points, rules, axis, *at),
         Manual::Scheduled => *at + rules.manual_grace,
@@ -117,7 +118,7 @@ fn fallback(logs: &[Log], points: &[(&[Arrival], &Story<Heard>)], rules: &Rules,
 }
 
 /// True if the last slot whose grace is over has no log, nor anything after it.
-fn slot_is_missed(slots: &[Ms], logs: &[Log], rules: &Rules, at: Ms) -> bool {
-    let last = slots.iter().rfind(|slot| **slot + rules.manual_grace <= at);
+fn slot_is_missed(slots: &[Ms], begin: Ms, logs: &[Log], rules: &Rules, at: Ms) -> bool {
+    let last = slots.iter().rfind(|slot| **slot > begin && **slot + rules.manual_grace <= at);
     last.is_some_and(|slot| !logs.iter().any(|log| log.known <= at && log.taken >= *slot))
 }

@@ -70,10 +70,22 @@ pub fn tidy(mut all: Vec<Outcome>) -> Vec<Outcome> {
             }
         }
     }
+    let worst = all.clone();
+    all.retain(|outcome| {
+        let worse = |other: &&Outcome| match (&outcome.came, &other.came) {
+            (Came::Upgraded(condition, severity), Came::Upgraded(of, worse)) => {
+                of == condition && worse > severity && other.at == outcome.at && other.unit == outcome.unit
+            }
+            _ => false,
+        };
+        !worst.iter().any(|other| worse(&other))
+    });
     let raised: BTreeSet<(Ms, String, Condition)> = all
         .iter()
         .filter_map(|outcome| match outcome.came {
-            Came::Raised(condition, _) => Some((outcome.at, outcome.unit.clone(), condition)),
+            Came::Raised(condition, _) | Came::Relapsed(condition) => {
+                Some((outcome.at, outcome.unit.clone(), condition))
+            }
             _ => None,
         })
         .collect();

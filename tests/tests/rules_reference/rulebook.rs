@@ -39,7 +39,9 @@ pub fn rules(chance: &mut Chance, points: &[String], begin: Ms) -> Rules {
     rules.manual = slot(chance);
     rules.manual_interval = 15 * between(chance, 1, 12) * MINUTE;
     rules.manual_grace = between(chance, 0, 30) * MINUTE;
-    rules.manual_missed = between(chance, 2, 10);
+    // Logs are asked for no sooner than the sensors are given up.
+    let given_up = (rules.lost_after - 30 * SECOND + rules.expected - 1) / rules.expected;
+    rules.manual_missed = given_up + between(chance, 0, 3);
     rules.manual_mode = if once_in(chance, 4) { Manual::Scheduled } else { Manual::Fallback };
     rules.battery = slot(chance);
     rules.battery_delay = between(chance, 0, 40) * MINUTE;

@@ -107,7 +107,9 @@ impl<'w> UnitHeat<'w> {
                     Side::Warm => tier.max.is_some(),
                     Side::Cold => tier.min.is_some(),
                 });
-                let inside = !limits || last.is_some_and(|last| !violates(rules, side, last.air));
+                let old = self.rules.at(event.at - 1);
+                let inside = |air| violates(old, side, air) && !violates(rules, side, air);
+                let inside = !limits || last.is_some_and(|last| inside(last.air));
                 Some((event.at, 2, Step::Rules { inside }))
             }
             _ => None,
@@ -120,6 +122,8 @@ impl<'w> UnitHeat<'w> {
     fn walk(&mut self) {
         let mut instants: Vec<Ms> = self.events.iter().map(|event| event.at).collect();
         instants.extend(self.axis.quarters());
+        instants.extend(self.signals().map(|(at, _)| at + self.rules.at(at).defrost_for));
+        instants.retain(|at| *at <= self.axis.end());
         instants.sort_unstable();
         instants.dedup();
         let mut now = self.axis.begin();
@@ -155,10 +159,9 @@ impl<'w> UnitHeat<'w> {
     fn span(&self, from: Ms, to: Ms) -> Span {
         let rules = self.rules.at(from);
         let open = self.doors.iter().any(|door| state(door, from, Door::Unsure) == Door::Open);
-        let input = self.events.iter().rfind(|event| {
-            event.at <= from && matches!(&event.what, What::Defrost { unit, .. } if *unit == self.unit.name)
-        });
-        let defrost = matches!(input, Some(Happened { what: What::Defrost { active: true, .. }, .. }))
+        // A signal that is never taken back excuses for no longer than a defrost takes.
+        let signal = self.signals().filter(|(at, _)| *at <= from).last();
+        let defrost = signal.is_some_and(|(at, active)| active && from < at + self.rules.at(at).defrost_for)
             || rules.defrosts.iter().any(|minute| self.axis.is_within(*minute, rules.defrost_for, from));
         let mask_left = self.masked(from) < rules.mask;
         let span = Span { from, to, open, defrost, mask_left, consumed: false };
@@ -173,6 +176,14 @@ impl<'w> UnitHeat<'w> {
                 })
         };
         Span { consumed: self.standings.iter().any(consumes), ..span }
+    }
+
+    /// What the unit itself said of its defrosts.
+    fn signals(&self) -> impl Iterator<Item = (Ms, bool)> {
+        self.events.iter().filter_map(|event| match &event.what {
+            What::Defrost { unit, active } if *unit == self.unit.name => Some((event.at, *active)),
+            _ => None,
+        })
     }
 
     /// How much of the mask budget of the day that counts at this instant is used up.
@@ -202,7 +213,7 @@ impl<'w> UnitHeat<'w> {
                 || self.standings.iter().any(|((_, side), standing)| {
                     rules.tiers.iter().zip(&standing.tiers).any(|(tier, stands)| {
                         let time_is_up = !stands.confirmed && self.is_confirmed(tier, *side, stands, &span);
-                        is_under_way(standing) && (time_is_up || self.is_capped(tier, stands, at))
+                        is_under_way(standing) && (time_is_up || (!standing.capped && is_capped(tier, stands, at)))
                     })
                 })
         };
@@ -230,9 +241,10 @@ impl<'w> UnitHeat<'w> {
                 if !stands.confirmed && self.is_confirmed(tier, key.1, stands, &span) {
                     marks.push((key.clone(), Step::Confirmed { tier: index, severity: tier.severity }));
                 }
-                if self.is_capped(tier, stands, now) {
-                    marks.push((key.clone(), Step::Capped { tier: index }));
-                }
+            }
+            let mut tiers = rules.tiers.iter().zip(&standing.tiers);
+            if !standing.capped && tiers.any(|(tier, stands)| is_capped(tier, stands, now)) {
+                marks.push((key.clone(), Step::Capped));
             }
         }
         for (key, mark) in marks {
@@ -271,11 +283,11 @@ impl<'w> UnitHeat<'w> {
         closed * needed[1] * needed[2] + open * needed[0] * needed[2] + defrost * needed[0] * needed[1]
             >= needed[0] * needed[1] * needed[2]
     }
+}
 
-    fn is_capped(&self, tier: &Tier, stands: &TierStanding, now: Ms) -> bool {
-        let (Some(since), Some(cap), false) = (stands.since, tier.cap, stands.capped) else { return false };
-        if tier.cumulative { pooled(stands, now) >= cap } else { now >= since + cap }
-    }
+fn is_capped(tier: &Tier, stands: &TierStanding, now: Ms) -> bool {
+    let (Some(since), Some(cap)) = (stands.since, tier.cap) else { return false };
+    now >= since + cap || (tier.cumulative && pooled(stands, now) >= cap)
 }
 
 fn is_under_way(standing: &Standing) -> bool {

@@ -37,6 +37,11 @@ impl<'e> RuleBook<'e> {
         RuleBook(rules.collect())
     }
 
+    /// True if rules took effect at this instant.
+    pub fn is_new(&self, at: Ms) -> bool {
+        self.0.iter().any(|(from, _)| *from == at)
+    }
+
     /// The rules in force at an instant; before the first, the first.
     pub fn at(&self, at: Ms) -> &'e Rules {
         self.0.iter().rfind(|(from, _)| *from <= at).unwrap_or(&self.0[0]).1
