@@ -19,16 +19,25 @@ pub async fn take(
     alert: AlertId,
     moves: &AlertMoves,
 ) -> Result<u64, StoreError> {
+    if let AlertMoves::Raised(raised) = moves {
+        return raise(tx, hub, raised).await;
+    }
+    keep(tx, alert, moves).await?;
+    derive(tx, alert).await
+}
+
+/// Keeps the fact alone that a move is.
+async fn keep(tx: &mut TenantTx, alert: AlertId, moves: &AlertMoves) -> Result<(), StoreError> {
     let organization = uuid(tx.organization().as_bytes());
     let id = uuid(alert.as_bytes());
     let facts = match moves {
-        AlertMoves::Raised(raised) => return raise(tx, hub, raised).await,
-        AlertMoves::Quieted { until } => {
-            query("UPDATE alerts SET quiet_until = to_timestamp($3 / 1000.0) WHERE organization_id = $1 AND id = $2")
-                .bind(organization)
-                .bind(id)
-                .bind(until.0)
-        }
+        AlertMoves::Raised(_) => return Ok(()),
+        AlertMoves::Quieted { until } => query(
+            "UPDATE alerts SET quiet_until = to_timestamp($3 / 1000.0) WHERE organization_id = $1 AND id = $2",
+        )
+        .bind(organization)
+        .bind(id)
+        .bind(until.0),
         AlertMoves::Acknowledged { by, at, until } => query(
             "UPDATE alerts SET acknowledged_at = to_timestamp($3 / 1000.0), acknowledged_until = to_timestamp($4 / 1000.0),
                  acknowledged_by = (SELECT p.id FROM profiles p WHERE p.organization_id = $1 AND p.id = $5),
@@ -83,8 +92,8 @@ pub async fn take(
         .bind(at.0)
         .bind(by.map(|person| uuid(person.as_bytes()))),
     };
-    facts.execute(tx.connection()).await.map_err(StoreError::step("take what happened to an alert"))?;
-    derive(tx, alert).await
+    let done = facts.execute(tx.connection()).await;
+    done.map(|_| ()).map_err(StoreError::step("take what happened to an alert"))
 }
 
 /// The one word for an alert, derived from its four facts and nothing else.
