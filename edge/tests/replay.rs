@@ -1,4 +1,5 @@
 //! `frostguard-edge replay` as a person runs it: the example of the README, help, wrong lines, exit codes.
+#![expect(clippy::unwrap_used, reason = "this file is a test: a failed step is the finding")]
 
 use std::io::Write;
 use std::path::{Path, PathBuf};

@@ -96,11 +96,6 @@ ALTER TABLE units
 ALTER TABLE sites ADD CHECK (manual_log_cadence_seconds BETWEEN 60 AND 604800);
 
 -- A field has one home: what stands in short cannot stand in a rule of the same place as well.
-CREATE FUNCTION rule_says(rule alert_rules, field text) RETURNS boolean
-LANGUAGE sql STABLE SET search_path = pg_catalog, public AS $$
-    SELECT to_jsonb(rule_says.rule) -> rule_says.field <> 'null' OR rule_says.field = ANY ((rule_says.rule).off_fields)
-$$;
-
 CREATE FUNCTION refuse_what_is_said_twice() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, public AS $$
 BEGIN
@@ -112,11 +107,11 @@ BEGIN
         WHERE r.organization_id = NEW.organization_id AND r.tier = 0 AND r.is_enabled
           AND CASE TG_TABLE_NAME WHEN 'units' THEN r.unit_id = NEW.id WHEN 'sites' THEN r.site_id = NEW.id
                                  ELSE r.id = NEW.id END
-          AND ((u.temp_min IS NOT NULL AND rule_says(r, 'temp_min'))
-               OR (u.temp_max IS NOT NULL AND rule_says(r, 'temp_max'))
-               OR (u.manual_monitoring_required IS NOT NULL AND rule_says(r, 'manual_monitoring_required'))
-               OR (u.manual_monitoring_interval IS NOT NULL AND rule_says(r, 'manual_interval_minutes'))
-               OR (s.manual_log_cadence_seconds IS NOT NULL AND rule_says(r, 'manual_interval_minutes')))
+          AND ((u.temp_min IS NOT NULL AND (r.temp_min IS NOT NULL OR 'temp_min' = ANY (r.off_fields)))
+               OR (u.temp_max IS NOT NULL AND (r.temp_max IS NOT NULL OR 'temp_max' = ANY (r.off_fields)))
+               OR (u.manual_monitoring_required IS NOT NULL AND r.manual_monitoring_required IS NOT NULL)
+               OR (coalesce(u.manual_monitoring_interval, s.manual_log_cadence_seconds) IS NOT NULL
+                   AND (r.manual_interval_minutes IS NOT NULL OR 'manual_interval_minutes' = ANY (r.off_fields))))
     ) THEN
         RAISE EXCEPTION 'a rule and its short form at the same place say the same field'
             USING ERRCODE = 'check_violation', TABLE = TG_TABLE_NAME;
@@ -124,6 +119,8 @@ BEGIN
     RETURN NULL;
 END
 $$;
+
+REVOKE ALL ON FUNCTION refuse_what_is_said_twice() FROM PUBLIC;
 
 CREATE TRIGGER said_once AFTER INSERT OR UPDATE ON alert_rules
     FOR EACH ROW WHEN (NEW.is_enabled AND NEW.tier = 0 AND (NEW.unit_id IS NOT NULL OR NEW.site_id IS NOT NULL))

@@ -4,7 +4,7 @@
 //! what follows are told. A hub is neither needed nor touched.
 
 use super::Failure;
-use crate::replay::{self, LineError, Options, ReplayError, SiteText, Summary};
+use crate::replay::{self, LineError, Options, ReplayError, SiteText, Summary, Tell};
 use std::fs::File;
 use std::io::{BufReader, BufWriter, ErrorKind, Read, Write};
 use std::path::PathBuf;
@@ -97,8 +97,7 @@ impl Replay {
         let from = BufReader::with_capacity(BUFFER, from);
         let to = BufWriter::with_capacity(BUFFER, std::io::stdout().lock());
         let mut tell = |number: u64, what: &LineError| eprintln!("line {number}: {what}; left out");
-        let keep_going: Option<&mut dyn FnMut(u64, &LineError)> =
-            if self.keep_going { Some(&mut tell) } else { None };
+        let keep_going: Option<Tell<'_>> = if self.keep_going { Some(&mut tell) } else { None };
         let options = Options { keep_going, regions: self.regions };
         let done = match (&self.rules, &other) {
             (Some(name), Some(text)) => {

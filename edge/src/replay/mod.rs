@@ -5,13 +5,14 @@
 //! beside it, and reads no clock. Memory does not grow with the history: what comes late is folded at its place within the
 //! last three days, and what came before cannot be changed any more.
 //!
-//! - [`line`] is what a line can say, [`places`] what it means on this site, [`entry`] what the engine is told.
-//! - [`course`] folds it, [`history`] keeps what late data needs.
-//! - [`written`] is the form of the output, [`differences`] that of a comparison.
+//! - `line` is what a line can say, `places` what it means on this site, `entry` what the engine is told.
+//! - `course` folds it, `history` keeps what late data needs.
+//! - `written` is the output, `form` the form of its lines, `differences` the output of a comparison.
 
 mod course;
 mod differences;
 mod entry;
+mod form;
 mod history;
 mod line;
 mod lines;
@@ -74,10 +75,13 @@ pub struct SiteText<'a> {
     pub text: &'a str,
 }
 
+/// Whoever is told of a line that is wrong and left out: its number, and what is wrong with it.
+pub type Tell<'a> = &'a mut dyn FnMut(u64, &LineError);
+
 /// What to do with lines that are wrong, and what to write.
 pub struct Options<'a> {
     /// Lines that are wrong are left out and told here; without it the first of them ends the replay.
-    pub keep_going: Option<&'a mut dyn FnMut(u64, &LineError)>,
+    pub keep_going: Option<Tell<'a>>,
     /// Each move of each region is written as well.
     pub regions: bool,
 }
@@ -323,7 +327,7 @@ fn replay(
     site: &Site,
     from: impl BufRead,
     taker: &mut impl Taker,
-    mut keep_going: Option<&mut dyn FnMut(u64, &LineError)>,
+    mut keep_going: Option<Tell<'_>>,
 ) -> Result<Summary, ReplayError> {
     let mut lines = Lines::new(from);
     let places = Places::default();

@@ -1,115 +1,21 @@
 //! Transitions as they are written: one line of JSON for each change of a unit's status and of an alert.
 //!
-//! Owns the form of the output and what belongs into one line: all that happens to one alert at one instant, together with
+//! Owns what belongs into one line: all that happens to one alert at one instant, together with
 //! the status that its unit has by then, so that nobody is called twice for one cause.
 
 use super::course::{Instant, Late, Outcome, Taken};
+use super::form::{AlertForm, Form, RegionForm, Shown, WhyForm, held, reason, why_form, word};
 use super::places::Places;
 use super::time;
-use frostguard_shared::alarm::{AlertType, Severity};
+use frostguard_shared::alarm::Severity;
 use frostguard_shared::ids::UnitId;
-use frostguard_shared::rules::{
-    Acknowledgement, Alert, AlertChange, Effect, EpisodeKey, Page, Provenance, State, Transition, UnitStatus,
-    Why,
-};
+use frostguard_shared::rules::{AlertChange, Effect, EpisodeKey, Page, State, Transition, UnitStatus, Why};
 use frostguard_shared::time::RuleMs;
-use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::io::Write;
 
 /// Names of alerts that late data has given another beginning are kept, at most so many; the oldest go first.
 const RENAMED_MAX: usize = 20_000;
-
-/// An alert as it is shown.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Shown {
-    severity: Severity,
-    is_active: bool,
-    ack: &'static str,
-    level: u8,
-}
-
-impl Shown {
-    fn of(alert: &Alert) -> Self {
-        let ack = match alert.acknowledgement {
-            Acknowledgement::None => "none",
-            Acknowledgement::Until(_) => "acknowledged",
-            Acknowledgement::Expired => "expired",
-        };
-        Self { severity: alert.severity, is_active: alert.cleared.is_none(), ack, level: alert.level }
-    }
-
-    fn new(severity: Severity) -> Self {
-        Self { severity, is_active: true, ack: "none", level: 0 }
-    }
-
-    /// What a change makes of it, as far as the change says so.
-    fn after(mut self, change: &AlertChange) -> Self {
-        match change {
-            AlertChange::Raised { severity, .. } => self = Self::new(*severity),
-            AlertChange::Upgraded { severity, .. } => self.severity = *severity,
-            AlertChange::Cleared { .. } => self.is_active = false,
-            AlertChange::Relapsed { .. } => self.is_active = true,
-            AlertChange::AckExpired => self.ack = "expired",
-            AlertChange::Escalated { level } => self.level = *level,
-            AlertChange::Told { .. } => {}
-        }
-        self
-    }
-}
-
-#[derive(Serialize)]
-struct AlertForm<'a> {
-    id: String,
-    #[serde(rename = "type")]
-    kind: AlertType,
-    severity: Severity,
-    condition: &'a str,
-    ack: &'a str,
-    level: u8,
-}
-
-#[derive(Serialize)]
-struct WhyForm<'a> {
-    text: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    field: Option<&'a str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    value: Option<i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    provenance: Option<Provenance>,
-    #[serde(flatten)]
-    figures: &'a BTreeMap<String, i64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    held_by: Option<&'static str>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    by: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct RegionForm<'a> {
-    name: &'static str,
-    point: &'a str,
-    from: &'static str,
-    to: &'static str,
-}
-
-#[derive(Serialize)]
-struct Form<'a> {
-    at: String,
-    unit: &'a str,
-    status: UnitStatus,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    alert: Option<AlertForm<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    region: Option<RegionForm<'a>>,
-    page: bool,
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
-    retro: bool,
-    why: WhyForm<'a>,
-}
 
 /// All that happens to one alert at one instant.
 struct OfAlert<'a> {
@@ -141,45 +47,6 @@ pub(super) struct Written<W> {
     pub(super) counts: Counts,
 }
 
-/// The word for what happened to an alert.
-fn word(change: &AlertChange) -> &'static str {
-    match change {
-        AlertChange::Raised { .. } => "raised",
-        AlertChange::Upgraded { .. } => "upgraded",
-        AlertChange::Cleared { .. } => "cleared",
-        AlertChange::Relapsed { .. } => "relapsed",
-        AlertChange::AckExpired => "ack_expired",
-        AlertChange::Escalated { .. } => "escalated",
-        AlertChange::Told { .. } => "told",
-    }
-}
-
-/// The reason; those that carry none have only one.
-fn reason(change: &AlertChange) -> Why {
-    match change {
-        AlertChange::Raised { why, .. }
-        | AlertChange::Upgraded { why, .. }
-        | AlertChange::Cleared { why }
-        | AlertChange::Relapsed { why }
-        | AlertChange::Told { why } => why.clone(),
-        AlertChange::AckExpired => Why::because("the acknowledgement ended and the condition has not"),
-        AlertChange::Escalated { level } => {
-            Why::because(format!("nobody is on it: level {level} is told")).with("level", i64::from(*level))
-        }
-    }
-}
-
-/// What holds a page back, if something does.
-fn held(page: Page) -> Option<&'static str> {
-    match page {
-        Page::Sent | Page::NotNeeded => None,
-        Page::HeldBySchedule => Some("schedule"),
-        Page::HeldByShelve => Some("shelve"),
-        Page::HeldByAcknowledgement => Some("acknowledgement"),
-        Page::HeldByRecentPage => Some("recent_page"),
-    }
-}
-
 /// Of two things that happen to an alert at one instant, the one that is told: that it began rather than that it is
 /// urgent, one that calls somebody rather than one that does not.
 fn weight(change: &AlertChange, page: Page) -> (bool, u8) {
@@ -201,20 +68,6 @@ fn place_of(effect: &Effect) -> Option<(RuleMs, UnitId)> {
         Effect::Alert { at, episode, .. } => Some((*at, episode.unit)),
         // What it holds back is told by itself.
         Effect::ShelveEnded { .. } | Effect::NeedHistory { .. } => None,
-    }
-}
-
-fn why_form(why: &Why) -> WhyForm<'_> {
-    let basis = why.basis.as_ref();
-    WhyForm {
-        text: &why.text,
-        change: None,
-        field: basis.map(|basis| basis.field.as_str()),
-        value: basis.map(|basis| basis.value),
-        provenance: basis.map(|basis| basis.provenance),
-        figures: &why.figures,
-        held_by: None,
-        by: None,
     }
 }
 
@@ -255,7 +108,7 @@ impl<W: Write> Written<W> {
         let before = self.status_of(unit);
         // Of several times that passed at once, the state is that of the last.
         let is_now = at == instant.at;
-        let status = match transitions().last() {
+        let status = match transitions().next_back() {
             _ if is_now => instant.state.status(unit),
             Some(last) => last.status,
             None => before,
@@ -278,7 +131,7 @@ impl<W: Write> Written<W> {
             self.alert(at, status, alert, false, instant.places)?;
         }
         if status != before && alerts.is_empty() {
-            let why = transitions().filter(|it| it.status == status).last().map(|it| &it.why);
+            let why = transitions().rfind(|it| it.status == status).map(|it| &it.why);
             self.of_status(at, unit, status, why, instant.places)?;
         }
         self.status.insert(unit, status);
@@ -454,8 +307,8 @@ impl<W: Write> Written<W> {
             let page = if is_page { Page::Sent } else { Page::NotNeeded };
             let status = if revealed.retro {
                 let known = late.effects.iter().filter_map(transition);
-                let then = known.filter(|it| it.unit == episode.unit && it.at <= revealed.at);
-                then.last().map_or(UnitStatus::Ok, |it| it.status)
+                let mut then = known.filter(|it| it.unit == episode.unit && it.at <= revealed.at);
+                then.next_back().map_or(UnitStatus::Ok, |it| it.status)
             } else {
                 late.after.status(episode.unit)
             };

@@ -22,12 +22,17 @@ fn is_outside(rules: &SiteRules, unit: UnitId, value: i32) -> bool {
     })
 }
 
+/// How long nothing can hold back an alarm of a violation that goes on.
+fn cap(tier: &ThermalRule) -> i64 {
+    tier.max_excursion.value.map_or(i64::MAX, |cap| cap.0)
+}
+
 /// The shortest and the longest time for which a tier's delays can hold back an alarm of a violation that goes on.
 fn delays(tier: &ThermalRule) -> (i64, i64) {
     let closed = tier.confirm_closed.value.unwrap_or(tier.delay.value).0;
     let open = tier.confirm_open.value.unwrap_or(tier.delay.value).0;
     let defrost = closed.max(tier.defrost_length.value.0 * 3 / 2);
-    let cap = tier.max_excursion.value.map_or(i64::MAX, |cap| cap.0);
+    let cap = cap(tier);
     // What a simulated product does meanwhile is not for this test to say.
     let longest = if tier.product_tau.value.is_some() { i64::MAX } else { closed.max(open).max(defrost) };
     (closed.min(open).min(cap), longest.min(cap))
@@ -137,8 +142,8 @@ proptest! {
         let warm = history.folding.is_open(unit(FREEZER), Condition::TooWarm);
         prop_assert!(warm && history.folding.status(unit(FREEZER)) == UnitStatus::AlarmActive);
         // What nothing can hold back is critical.
-        let caps = rules.units[&unit(FREEZER)].limits.iter().filter_map(|tier| tier.max_excursion.value);
-        if let Some(cap) = caps.map(|cap| cap.0).min() {
+        let cap = rules.units[&unit(FREEZER)].limits.iter().map(cap).min().unwrap();
+        if cap < i64::MAX {
             if cap > within {
                 violate(&mut history, above, cap - within + MINUTE, &noise);
             }

@@ -18,9 +18,12 @@ mod latency;
 mod month;
 #[path = "../bench/page.rs"]
 mod page;
+#[path = "../bench/rules_group.rs"]
+mod rules_group;
 #[path = "../bench/sync_group.rs"]
 mod sync_group;
 
+use std::alloc::System;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -29,8 +32,14 @@ use std::process::ExitCode;
 use figure::Figure;
 use frostguard_tests::error::SiteError;
 use frostguard_tests::programs::workspace;
+use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 
-const GROUPS: [&str; 3] = ["hub", "cloud", "sync"];
+const GROUPS: [&str; 4] = ["rules", "hub", "cloud", "sync"];
+
+/// The system's allocator, and how often it is asked.
+#[global_allocator]
+static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+
 /// Stands in a program that has fault points, and in no other.
 const MARK_OF_FAULTS: &[u8] = b"FROSTGUARD_FAULT";
 
@@ -67,6 +76,11 @@ fn measured(wanted: &dyn Fn(&str) -> bool) -> Result<Vec<Figure>, SiteError> {
     let folder = tempfile::tempdir_in(&on_disk).map_err(SiteError::io("make a folder for the bench"))?;
     let mut say = |what: &str| complain(&format!("    measuring: {what}"));
     let mut figures = Vec::new();
+    // First, while this process has not needed memory for anything else.
+    if wanted("rules") {
+        let edge = release("FROSTGUARD_EDGE_BIN")?;
+        figures.extend(rules_group::measure(&edge, folder.path(), ALLOCATOR, &mut say)?);
+    }
     if wanted("hub") {
         figures.extend(hub_group::measure(&release("FROSTGUARD_EDGE_BIN")?, folder.path(), &mut say)?);
     }

@@ -195,6 +195,11 @@ SELECT ('@o@-0000-7000-8000-000b000000' || lpad(n::text, 2, '0'))::uuid, '@o@-00
        CASE n WHEN 13 THEN now() - interval '1 hour' ELSE timestamptz '2025-07-01T00:00:00Z' END
 FROM generate_series(1, 13) AS n;
 
+-- Somebody has read a thermometer by hand.
+INSERT INTO manual_temperature_logs (organization_id, unit_id, profile_id, temperature, notes, recorded_at) VALUES
+    ('@o@-0000-7000-8000-000000000000', '@o@-0000-7000-8000-000300000001', '@o@-0000-7000-8000-000800000001', -18.5,
+     '@name@ log', '2025-07-01T00:00:00Z');
+
 -- The first hub guards the units of its site; its first document is in force, its second is pending. An acknowledgement
 -- of the first alert is under way, and it has shown itself once.
 UPDATE hubs SET guards = ARRAY(SELECT ('@o@-0000-7000-8000-00030000000' || n)::uuid FROM generate_series(1, 4) AS n)

@@ -76,10 +76,24 @@ fn the_end_is_the_same_in_whatever_order_the_lines_come() {
     assert_eq!(expected.0.len(), 2, "one that is over and one that goes on");
     for step in [7, 11, 37, 89] {
         let count = sorted.len();
-        let shuffled: Vec<String> = (0..count).map(|n| sorted[n * step % count].clone()).collect();
+        let shuffled: Vec<String> = (0..count).map(|n| sorted[(n * step + 31) % count].clone()).collect();
         assert_ne!(shuffled, sorted);
         assert_eq!(last(&shuffled), expected, "every {step}th line");
     }
+}
+
+#[test]
+fn an_acknowledgement_stands_among_late_values_where_it_was_given() {
+    let mut lines = values(0..10, "freezer", "-18.0");
+    lines.extend(values(10..40, "freezer", "-9.0"));
+    lines.insert(35, format!(r#"{{"at":{},"ack":{{"unit":"freezer","by":"Maria"}}}}"#, at(30)));
+    let in_order = told(&freezer_alone(), &lines);
+    assert_eq!(in_order.iter().filter(|line| line.contains("PAGE")).count(), 1, "{in_order:#?}");
+    let late = lines.remove(15);
+    lines.push(late);
+    lines.extend(values(40..44, "freezer", "-9.0"));
+    let told = told(&freezer_alone(), &lines);
+    assert_eq!(told, in_order, "it is taken once, and again where it belongs");
 }
 
 #[test]

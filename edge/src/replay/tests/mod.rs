@@ -271,6 +271,19 @@ fn wrong_lines_are_named_by_number_and_left_out_if_that_is_asked_for() {
 }
 
 #[test]
+fn of_a_line_that_is_wrong_nothing_is_taken() {
+    let site = freezer_alone();
+    let wrong =
+        format!(r#"{{"at":{},"unit":"freezer","door":"open","temperature_c":1,"point":"lid"}}"#, at(1));
+    let lines = [values(0..2, "freezer", "-18"), vec![wrong], values(2..9, "freezer", "-18")].concat();
+    let mut tell = |_: u64, _: &LineError| {};
+    let mut out = Vec::new();
+    let options = Options { keep_going: Some(&mut tell), regions: true };
+    run(text(&site), lines.join("\n").as_bytes(), &mut out, options).unwrap();
+    assert!(!String::from_utf8(out).unwrap().contains("door"), "no door has opened");
+}
+
+#[test]
 fn moves_of_regions_are_written_if_they_are_asked_for() {
     let mut out = Vec::new();
     let options = Options { keep_going: None, regions: true };
