@@ -183,7 +183,8 @@ impl Axis {
     pub fn slots(&self, every: Ms, now: Ms) -> Vec<Ms> {
         let clock = self.stretch(now);
         let wall_at = |elapsed: Ms| elapsed + clock.ahead - clock.offset;
-        let zoned = |elapsed: Ms| Timestamp::from_millisecond(wall_at(elapsed)).unwrap().to_zoned(self.zone.clone());
+        let zoned =
+            |elapsed: Ms| Timestamp::from_millisecond(wall_at(elapsed)).unwrap().to_zoned(self.zone.clone());
         let (first, last) = (zoned(self.begin).date(), zoned(now).date());
         let mut slots = Vec::new();
         let mut date = first;

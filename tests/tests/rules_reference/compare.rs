@@ -160,9 +160,11 @@ fn plainer_everywhere(history: &History, of: &str, tiers: usize) -> Vec<History>
     };
     let mut all: Vec<History> = whole.iter().map(|simplify| everywhere(&|rules| simplify(rules))).collect();
     for index in 0..tiers {
-        all.extend(tier.iter().map(|simplify| {
-            everywhere(&|rules| rules.tiers.get_mut(index).into_iter().for_each(simplify))
-        }));
+        all.extend(
+            tier.iter().map(|simplify| {
+                everywhere(&|rules| rules.tiers.get_mut(index).into_iter().for_each(simplify))
+            }),
+        );
     }
     all.retain(|plainer| plainer != history);
     all
@@ -202,9 +204,7 @@ fn show(history: &History, difference: &Difference) -> String {
             writeln!(text, "  {} {} {:?}", dated(outcome.at, begin), outcome.unit, outcome.came).unwrap();
         }
     }
-    let only = |some: &[Outcome], others: &[Outcome]| {
-        some.iter().find(|one| !others.contains(one)).cloned()
-    };
+    let only = |some: &[Outcome], others: &[Outcome]| some.iter().find(|one| !others.contains(one)).cloned();
     let missing = only(&difference.reference, &difference.real);
     let extra = only(&difference.real, &difference.reference);
     for (who, outcome) in [("only the reference", missing), ("only the real engine", extra)] {
@@ -236,9 +236,8 @@ fn the_engine_agrees_with_the_reference_on_random_histories() {
     let mut seeds = Chance::from_environment();
     let first = seeds.seed();
     let histories = std::env::var("FROSTGUARD_HISTORIES").ok().and_then(|count| count.parse().ok());
-    let fresh = (0..histories.unwrap_or(HISTORIES)).map(|index| {
-        if index == 0 { first } else { seeds.below(u64::MAX) }
-    });
+    let fresh = (0..histories.unwrap_or(HISTORIES))
+        .map(|index| if index == 0 { first } else { seeds.below(u64::MAX) });
     let found: Vec<String> = KEPT.into_iter().chain(fresh).filter_map(|seed| compare(seed).err()).collect();
     for text in &found {
         let lines = text.lines().filter(|line| line.starts_with("first of") || line.starts_with("FROST"));

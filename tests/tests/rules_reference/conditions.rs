@@ -102,7 +102,8 @@ pub fn calibration(point: &str, instants: &[Ms], axis: &Axis, rules: &RuleBook<'
         let rules = rules.at(*at);
         rules.calibrations.get(point).map(|due| due - rules.calibration_lead)
     });
-    let mut instants: Vec<Ms> = dues.flat_map(|due| axis.shows(due)).chain(instants.iter().copied()).collect();
+    let mut instants: Vec<Ms> =
+        dues.flat_map(|due| axis.shows(due)).chain(instants.iter().copied()).collect();
     instants.sort_unstable();
     instants.dedup();
     let story: Story<(bool, bool)> = instants.iter().map(|at| (*at, (due(*at), later(*at)))).collect();

@@ -11,8 +11,8 @@ use frostguard_shared::point::{Assignment, Role};
 use frostguard_shared::quantity::{BatteryPercent, CentiCelsius};
 use frostguard_shared::reading::{Door, Quality};
 use frostguard_shared::rules::{
-    AlertChange, Condition, Defrost, Effect, EpisodeKey, Input, Record, Severity, SiteRules, State, UnitStatus,
-    refold, step,
+    AlertChange, Condition, Defrost, Effect, EpisodeKey, Input, Record, Severity, SiteRules, State,
+    UnitStatus, refold, step,
 };
 use frostguard_shared::time::{DurationMs, RuleMs, Trust};
 
@@ -78,11 +78,8 @@ pub fn outcomes(history: &History) -> Real {
     let end = events.last().map_or(0, |last| last.at);
     let (mut state, mut effects) = (State::default(), Vec::new());
     let mut records: Vec<Record> = Vec::new();
-    let mut rules = SiteRules {
-        zone: history.zone.clone(),
-        points: names.points().collect(),
-        ..SiteRules::default()
-    };
+    let mut rules =
+        SiteRules { zone: history.zone.clone(), points: names.points().collect(), ..SiteRules::default() };
     let mut assigned = false;
     for (order, event) in events.iter().enumerate() {
         if !matches!(event.what, What::Started { .. }) {
@@ -95,9 +92,9 @@ pub fn outcomes(history: &History) -> Real {
         let mut next = Vec::new();
         if let What::Rules { unit, rules: of_unit } = &event.what {
             translate::apply(&mut rules, history, &names, unit, of_unit);
-            let more = events.get(order + 1).is_some_and(|next| {
-                next.at == event.at && matches!(next.what, What::Rules { .. })
-            });
+            let more = events
+                .get(order + 1)
+                .is_some_and(|next| next.at == event.at && matches!(next.what, What::Rules { .. }));
             if !more {
                 next.push(Record::rules(RuleMs(event.at), rules.clone()));
             }
@@ -134,9 +131,7 @@ fn input(event: &Event, names: &Names, state: &State) -> Option<Input> {
             known: *known,
             trust: if *known { Trust::Synced } else { Trust::Untrusted },
         },
-        What::Clock { to, offset } => {
-            Input::ClockCorrected { to: RuleMs(*to), offset: DurationMs(*offset) }
-        }
+        What::Clock { to, offset } => Input::ClockCorrected { to: RuleMs(*to), offset: DurationMs(*offset) },
         What::Rules { .. } => return None,
         What::Door { point, open } => {
             Input::Door { point: names.point(point), door: if *open { Door::Open } else { Door::Closed } }
@@ -153,10 +148,9 @@ fn input(event: &Event, names: &Names, state: &State) -> Option<Input> {
             battery: None,
         },
         What::Fault { point } => Input::Fault { point: names.point(point) },
-        What::Battery { point, percent } => Input::Battery {
-            point: names.point(point),
-            percent: BatteryPercent::new(*percent).unwrap(),
-        },
+        What::Battery { point, percent } => {
+            Input::Battery { point: names.point(point), percent: BatteryPercent::new(*percent).unwrap() }
+        }
         What::Manual { unit, value, taken } => Input::ManualLog {
             unit: names.unit(unit),
             temperature: value.map(|value| CentiCelsius::new(value).unwrap()),
@@ -228,8 +222,7 @@ fn changes_of(mut statuses: Vec<(String, Ms, Status)>) -> Vec<Outcome> {
     let mut came: Vec<Outcome> = Vec::new();
     let mut before: Option<(String, Status)> = None;
     for (index, (unit, at, status)) in statuses.iter().enumerate() {
-        let last_of_instant =
-            statuses.get(index + 1).is_none_or(|next| (&next.0, next.1) != (unit, *at));
+        let last_of_instant = statuses.get(index + 1).is_none_or(|next| (&next.0, next.1) != (unit, *at));
         if !last_of_instant {
             continue;
         }

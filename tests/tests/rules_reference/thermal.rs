@@ -213,7 +213,8 @@ impl<'w> UnitHeat<'w> {
                 || self.standings.iter().any(|((_, side), standing)| {
                     rules.tiers.iter().zip(&standing.tiers).any(|(tier, stands)| {
                         let time_is_up = !stands.confirmed && self.is_confirmed(tier, *side, stands, &span);
-                        is_under_way(standing) && (time_is_up || (!standing.capped && is_capped(tier, stands, at)))
+                        is_under_way(standing)
+                            && (time_is_up || (!standing.capped && is_capped(tier, stands, at)))
                     })
                 })
         };
