@@ -145,7 +145,8 @@ impl UnitState {
                     .due
                     .is_some_and(|due| RuleMs(scene.calendar.rule_of(due).0.saturating_sub(lead.0)) <= at)
             };
-            if point.calibration_due.is_some() && !(runs && is_due(&point.calibration)) {
+            let same = point.calibration_due == point.calibration.due;
+            if point.calibration_due.is_some() && !(runs && (same || is_due(&point.calibration))) {
                 point.calibration_due = None;
                 let why = why::rule_changed();
                 self.transition(at, Some(place), Region::Calibration, ["due", "valid"], why, scene);

@@ -42,13 +42,15 @@ impl UnitState {
         let (after, silent, id) = (point.data.heard, at - point.data.last, point.id());
         let why = why::silent(&self.rules.silence, matches!(after, Heard::Late), silent);
         self.transition(at, Some(place), Region::Data, [before.word(), after.word()], why.clone(), scene);
-        if let (Heard::Late, Heard::Lost(since)) = (before, after) {
+        if let Heard::Lost(_) = after {
             self.went_dark(at, scene, &why);
-            if self.rules.silence.telling.enabled.value {
-                let severity = self.dark_severity(self.rules.silence.telling.severity.value);
-                let key = self.key(id, Condition::Silent, since);
-                self.raise(key, at, Cause::of(severity, 0), why, scene);
-            }
+        }
+        if let (Heard::Late, Heard::Lost(since)) = (before, after)
+            && self.rules.silence.telling.enabled.value
+        {
+            let severity = self.dark_severity(self.rules.silence.telling.severity.value);
+            let key = self.key(id, Condition::Silent, since);
+            self.raise(key, at, Cause::of(severity, 0), why, scene);
         }
     }
 
@@ -220,7 +222,7 @@ impl UnitState {
     /// A calibration is due.
     pub(super) fn calibration_comes_due(&mut self, place: usize, at: RuleMs, scene: &mut Scene<'_>) {
         let Some(point) = self.points.get_mut(place) else { return };
-        point.calibration_due = Some(at);
+        point.calibration_due = point.calibration.due;
         let id = point.id();
         let why = why::calibration_due(&self.rules.calibration);
         self.transition(at, Some(place), Region::Calibration, ["valid", "due"], why.clone(), scene);

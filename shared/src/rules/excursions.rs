@@ -69,8 +69,9 @@ impl UnitState {
         match belief {
             Belief::Yes => self.believe(place, at, at, raw, scene),
             Belief::WithHeld((held_at, held)) => {
+                let running = self.running_tiers(place);
                 self.believe(place, held_at, at, held, scene);
-                self.catch_up(place, at - held_at);
+                self.catch_up(place, at - held_at, running);
                 self.believe(place, at, at, raw, scene);
             }
             Belief::Held => {
@@ -89,11 +90,32 @@ impl UnitState {
         true
     }
 
-    /// The time since a value that is believed only in hindsight counts as with the door closed.
-    fn catch_up(&mut self, place: usize, length: DurationMs) {
-        if let Some(point) = self.points.get_mut(place) {
-            for side in Side::BOTH {
-                point.side_mut(side).bank(length, |_| super::accrual::Class::Closed);
+    /// Which tiers' time runs already, by side.
+    fn running_tiers(&self, place: usize) -> [[bool; super::field::TIERS as usize]; 2] {
+        let mut running = [[false; super::field::TIERS as usize]; 2];
+        let Some(point) = self.points.get(place) else { return running };
+        for (tiers, side) in running.iter_mut().zip(Side::BOTH) {
+            for (runs, accrual) in tiers.iter_mut().zip(&point.side(side).tiers) {
+                *runs = accrual.is_running();
+            }
+        }
+        running
+    }
+
+    /// The time since a value that is believed only in hindsight counts as with the door closed, for tiers whose time
+    /// begins with it. That of the others was counted as it passed.
+    fn catch_up(
+        &mut self,
+        place: usize,
+        length: DurationMs,
+        running: [[bool; super::field::TIERS as usize]; 2],
+    ) {
+        let Some(point) = self.points.get_mut(place) else { return };
+        for (tiers, side) in running.into_iter().zip(Side::BOTH) {
+            for (ran, accrual) in tiers.into_iter().zip(&mut point.side_mut(side).tiers) {
+                if !ran {
+                    accrual.bank(length, super::accrual::Class::Closed);
+                }
             }
         }
     }

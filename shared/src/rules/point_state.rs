@@ -12,7 +12,7 @@ use crate::ids::PointId;
 use crate::point::{Assignment, Role};
 use crate::quantity::CentiCelsius;
 use crate::reading::Door;
-use crate::time::{DurationMs, RuleMs};
+use crate::time::{DurationMs, RuleMs, WallMs};
 use serde::{Deserialize, Serialize};
 
 /// Percent above the threshold at which a battery is no longer low.
@@ -88,8 +88,8 @@ pub struct PointState {
     pub(super) followed: Option<RuleMs>,
     /// The calibration in force.
     pub(super) calibration: Calibration,
-    /// The episode of a calibration that is due.
-    pub(super) calibration_due: Option<RuleMs>,
+    /// The date of the calibration that was told to be due.
+    pub(super) calibration_due: Option<WallMs>,
 }
 
 impl PointState {

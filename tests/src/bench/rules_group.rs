@@ -6,7 +6,6 @@ use std::hint::black_box;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
-use std::time::Instant;
 
 use frostguard_shared::ids::{PointId, UnitId};
 use frostguard_shared::point::{Assignment, Role};
@@ -17,6 +16,7 @@ use frostguard_shared::rules::{
     acknowledgement_length, step,
 };
 use frostguard_shared::time::{RuleMs, Trust};
+use frostguard_tests::clock::now;
 use frostguard_tests::error::SiteError;
 use stats_alloc::{Region, StatsAlloc};
 use std::alloc::System;
@@ -124,7 +124,7 @@ fn compare() -> f64 {
     let (min, max) = (black_box(-2_500), black_box(-1_500));
     let rounds: Vec<f64> = (0..ROUNDS)
         .map(|_| {
-            let begun = Instant::now();
+            let begun = now();
             for value in &values {
                 let value = black_box(*value);
                 black_box(value < min || value > max);
@@ -148,7 +148,7 @@ fn steps(units: u32, allocator: &StatsAlloc<System>, compare: f64) -> [Figure; 2
             })
             .collect();
         let region = Region::new(allocator);
-        let begun = Instant::now();
+        let begun = now();
         for record in &records {
             let (next, effects) = step(state, record);
             state = next;
@@ -234,7 +234,7 @@ fn replayed_site() -> String {
 fn replayed(edge: &Path, site: &Path, lines: u64) -> Result<(f64, f64), SiteError> {
     let mut command = Command::new(edge);
     command.arg("replay").arg("--site").arg(site).stdin(Stdio::piped()).stdout(Stdio::null());
-    let begun = Instant::now();
+    let begun = now();
     let mut child = command.spawn().map_err(SiteError::io("start a replay"))?;
     let told = told(&mut child, lines);
     if told.is_err() {

@@ -52,7 +52,7 @@ impl Story<'_, '_> {
             word == "excursion",
         );
         self.door_closes()?;
-        let told = self.told_of_the_cold_room(Instant::now() - lasted);
+        let told = self.told_of_the_cold_room(now() - lasted);
         self.outcome.check("alarms of the delivery (MQTT)", "0", &told.to_string(), told == 0);
         Ok(())
     }

@@ -1,6 +1,8 @@
 //! What a replay makes of lines: their order, their lateness, their points, and what it says of them.
 
+#[cfg(test)]
 mod late;
+#[cfg(test)]
 mod wiring;
 
 use super::*;
