@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 
 use crate::fold::rank;
-use crate::history::{ALL_SENSORS, Happening, History, Item, Taste, UNITS, correct, items, restart};
+use crate::history::{ALL_SENSORS, Happening, History, Item, Taste, UNITS, above, correct, items, restart};
 use crate::site::{DAY, DOOR, HOUR, MINUTE, POINTS, plan, point, unit};
 
 fn loss() -> impl Strategy<Value = Item> {
@@ -19,7 +19,7 @@ fn loss() -> impl Strategy<Value = Item> {
         4 => Just(Happening::Tick),
         2 => sensor.clone().prop_map(|sensor| Happening::Fault { sensor }),
         2 => select(ALL_SENSORS.to_vec()).prop_map(code),
-        2 => restart(),
+        4 => restart(),
         1 => correct(),
         1 => Just(Happening::Untrust),
     ];
@@ -40,10 +40,18 @@ proptest! {
     /// I5, for data, power and clock.
     #[test]
     fn no_loss_moves_a_status_towards_ok(
-        plan in plan(1..3), items in items(Taste::ALL, 40), losses in prop::collection::vec(loss(), 1..20),
+        plan in plan(1..3), items in items(Taste::ALL, 40), last in prop::collection::vec(above(), 0..4),
+        losses in prop::collection::vec(loss(), 1..20),
     ) {
         let items: Vec<Item> = items.into_iter().filter(stays).collect();
         let mut history = History::of(plan, &items);
+        // So that there is something to lose.
+        for above in last {
+            history.wait(MINUTE);
+            history.value(0, above);
+            history.wait(1);
+            history.value(2, above);
+        }
         let mut before = ranks(&history);
         for loss in losses {
             history.live(std::slice::from_ref(&loss));
