@@ -83,7 +83,7 @@ fn simulated(point: &str, values: &[Value], tau: Ms, number: usize, rules: &Rule
 
 fn judged(tier: &Tier, side: Side, air: i32, product: Option<i64>) -> Option<Judged> {
     let by_air = zone(tier, side, i64::from(air) * FINE)?;
-    let by_product = product.map_or(Some(by_air), |product| zone(tier, side, product))?;
+    let by_product = product.map_or(Some(by_air), |product| zone(tier, side, outwards(product, side)))?;
     let both = [by_air, by_product];
     let zone = if both.contains(&Zone::Violates) {
         Zone::Violates
@@ -97,6 +97,14 @@ fn judged(tier: &Tier, side: Side, air: i32, product: Option<i64>) -> Option<Jud
         Side::Cold => tier.min? - air,
     };
     Some(Judged { zone, counts: by_product, hard: tier.hard.is_some_and(|hard| beyond > hard) })
+}
+
+/// To 0.01 °C, towards the side on which it is bad.
+fn outwards(fine: i64, side: Side) -> i64 {
+    match side {
+        Side::Warm => -(-fine).div_euclid(FINE) * FINE,
+        Side::Cold => fine.div_euclid(FINE) * FINE,
+    }
 }
 
 /// Where a temperature in 0.00001 °C lies; `None` without a limit on this side.
