@@ -123,7 +123,7 @@ fn loses(before: &UnitRules, after: &UnitRules) -> Option<String> {
         return Some("would have no upper limit".into());
     }
     let side = if is_heard(before, Side::Upper) { Side::Upper } else { Side::Lower };
-    if !is_heard(after, side) && !(side == Side::Lower && is_heard(after, Side::Upper)) {
+    if !(is_heard(after, side) || side == Side::Lower && is_heard(after, Side::Upper)) {
         let tiers = after.limits.iter().filter(|tier| tier.has_limits());
         let soonest = tiers.map(heard_after).min().unwrap_or_default();
         return Some(format!("would alarm only after {soonest} out of range"));
