@@ -202,9 +202,13 @@ fn a_limit_changed_from_afar_changes_a_transition_in_the_record_of_the_running_h
     let events = far.end();
     assert_eq!(of(&events, "config.applied/2")[0]["data"]["version"], 3);
     let moved = of(&events, "unit.transition/1");
-    let moved = moved.iter().find(|event| event["data"]["to"] == "confirmed").unwrap();
-    assert_eq!(moved["data"]["why"]["basis"]["value"], -2_000);
-    assert_eq!(moved["data"]["why"]["basis"]["provenance"], "site");
+    let to =
+        |word: &str| moved.iter().find(|event| event["data"]["to"] == word).unwrap()["data"]["why"].clone();
+    let begun = to("pending");
+    assert_eq!(begun["basis"]["field"], "temp_max_c");
+    assert_eq!(begun["basis"]["value"], -2_000);
+    assert_eq!(begun["basis"]["provenance"], "site");
+    assert_eq!(to("confirmed")["figures"]["limit_centi_c"], -2_000);
 }
 
 #[test]

@@ -199,8 +199,13 @@ impl UnitState {
         self.transition(at, Some(place), Region::Thermal, [before.word(), after.word()], why.clone(), scene);
         let point = self.points.get(place).map(PointState::id).unwrap_or(self.own_point());
         let key = self.key(point, side.condition(), since);
-        let severity =
-            self.rules.limits.get(tier).map_or(Severity::Warning, |rule| rule.telling.severity.value);
+        let capped = self.points.get(place).is_some_and(|point| point.side(side).capped);
+        let severity = match self.rules.limits.get(tier) {
+            // An episode that has lasted for as long as anything may hold it back stays critical to its end.
+            _ if capped => Severity::Critical,
+            Some(rule) => rule.telling.severity.value,
+            None => Severity::Warning,
+        };
         match made {
             Move::Confirms => self.raise(key, at, Cause::of(severity, tier), why, scene),
             Move::Relapses => self.raise(key, at, Cause::returning(severity, tier), why, scene),
