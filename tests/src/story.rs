@@ -264,6 +264,7 @@ impl Story<'_, '_> {
         self.outcome.check("the chain of the record", "exit 0", &seen, verified.status.success());
         let count = self.raised_in_record()?;
         self.outcome.check("alarms of the episode in the record", "1", &count.to_string(), count == 1);
+        self.the_allowance_was_spent()?;
         let first = self.heard(false);
         let own = first.iter().all(|m| m.json()["alert"] == alarm.alert.as_str());
         let seen = first.len().to_string();

@@ -173,8 +173,8 @@ impl UnitState {
                 }
             }
         }
-        let confirms = matches!(made, Move::Confirms | Move::Relapses);
-        self.follow_move(place, side, before, made, if confirms { now } else { at }, scene);
+        let told = if made == Move::Begins { at } else { now };
+        self.follow_move(place, side, before, made, told, scene);
         for (tier, _) in seen.iter().enumerate().filter(|(_, seen)| seen.is_some_and(|seen| seen.beyond)) {
             self.beyond(place, side, tier, now, scene);
         }

@@ -4,6 +4,8 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
+
 use super::{PATIENCE, SLACK, SLOT_PATIENCE, Story, is_event, unit_status};
 use crate::clock::{now, wait_for};
 use crate::error::SiteError;
@@ -73,14 +75,20 @@ impl Story<'_, '_> {
             &seen,
             later && sooner,
         );
-        let alert = raised.json()["alert"].clone();
+        self.door_closes()?;
+        self.wait_event("alert.cleared", COLD_ROOM_NAME, SLOT_PATIENCE)?;
+        Ok(())
+    }
+
+    /// By the record of the stopped hub: what of the day's allowance was left when the cold room's alarm was raised.
+    pub(super) fn the_allowance_was_spent(&mut self) -> Result<(), SiteError> {
+        let raised = self.wait_event("alert.raised", COLD_ROOM_NAME, Duration::ZERO)?.json();
         let events = self.world.hub.events()?;
-        let event = events.iter().find(|event| event["type"] == "alert.raised/1" && event["alert"] == alert);
+        let own = |event: &&Value| event["type"] == "alert.raised/1" && event["unit"] == raised["unit"];
+        let event = events.iter().find(own);
         let left = event.map(|event| event["data"]["why"]["figures"]["mask_left_ms"].clone());
         let seen = left.map_or_else(|| "no such event".to_owned(), |left| left.to_string());
         self.outcome.check("what the day's allowance had left, by the record", "0", &seen, seen == "0");
-        self.door_closes()?;
-        self.wait_event("alert.cleared", COLD_ROOM_NAME, SLOT_PATIENCE)?;
         Ok(())
     }
 
